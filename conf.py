@@ -1,0 +1,67 @@
+"""The book's configuration: settings here, behaviour in ``docs/_ext``."""
+
+import os
+import sys
+import tomllib
+from pathlib import Path
+
+from transformer_path.workshop.plots import DARK, LIGHT
+
+ROOT = Path(__file__).parent
+sys.path.append(str(ROOT / "docs" / "_ext"))
+META = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+# The kernels that run the pages: no profile of the reader's, one thread, one style.
+os.environ |= {
+    "JUPYTER_PREFER_ENV_PATH": "1",
+    "IPYTHONDIR": str(ROOT / "docs" / "_ext" / "ipython"),
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    "OMP_NUM_THREADS": "1",
+    "TQDM_DISABLE": "1",
+}
+
+project = "transformer-path"
+author = META["authors"][0]["name"]
+copyright = author
+release = version = META["version"]
+repository_url = META["urls"]["Source"]
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.intersphinx",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "sphinxcontrib.bibtex",
+    "sphinxext.opengraph",
+]
+exclude_patterns = ["_*", "**/.*"]
+templates_path = ["docs/_templates"]
+nitpicky = True
+bibtex_bibfiles = ["docs/references.bib"]
+
+myst_enable_extensions = [
+    "amsmath",
+    "attrs_block",
+    "attrs_inline",
+    "colon_fence",
+    "deflist",
+    "dollarmath",
+    "smartquotes",
+]
+nb_execution_mode = "cache"
+nb_execution_timeout = 600
+nb_execution_in_temp = True
+nb_execution_show_tb = True
+nb_merge_streams = True
+
+html_theme = "furo"
+html_title = project
+html_baseurl = META["urls"]["Book"]
+html_static_path = ["docs/_static"]
+html_show_sourcelink = False
+html_theme_options = {
+    "light_css_variables": {f"tp-{name}": colour for name, colour in LIGHT.items()},
+    "dark_css_variables": {f"tp-{name}": colour for name, colour in DARK.items()},
+}

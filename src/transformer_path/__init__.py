@@ -1,0 +1,12 @@
+"""From what machine learning is to a transformer you have built.
+
+Read the modules in this order; each one imports only from those before it.
+
+1. :mod:`transformer_path.learning.supervised`
+2. :mod:`transformer_path.learning.unsupervised`
+3. :mod:`transformer_path.networks.autograd`
+4. :mod:`transformer_path.networks.feedforward`
+
+What every chapter shares (data, training, figures, exercises) lies in
+:mod:`transformer_path.workshop`.
+"""

@@ -1,0 +1,1 @@
+"""What learning from data is, before any neural network."""

@@ -1,0 +1,1 @@
+"""Networks of neurons, and the gradients that train them."""

@@ -1,0 +1,1 @@
+"""What every chapter shares: data, training, figures, numbers and exercises."""

@@ -1,0 +1,61 @@
+"""How does a number get from the code into the sentence beside it?
+
+A chapter computes a number, formats it and notes it under a name; the prose of the
+book pastes it by that name (``{glue:text}`digits_accuracy```). Run as a script, the
+same line prints the number.
+"""
+
+import sys
+
+
+def note(**numbers: str) -> None:
+    """Note formatted numbers under their names.
+
+    In the book the numbers become available to the prose; elsewhere they are printed,
+    one a line. Names that begin with ``time_`` are wall-clock measurements: they may
+    differ from run to run, all others may not.
+
+    Parameters
+    ----------
+    **numbers : str
+        The number as the reader is to see it, unit included.
+
+    Raises
+    ------
+    ValueError
+        If a number is not formatted yet.
+
+    Examples
+    --------
+    >>> note(digits_accuracy=f"{0.9722:.1%}")
+    digits_accuracy = 97.2%
+    """
+    for name, text in numbers.items():
+        if not isinstance(text, str):
+            raise ValueError(
+                f"note({name}={text!r}) is a {type(text).__name__}; format it as the "
+                f'reader is to see it, for example {name}=f"{{{name}:.1f}} %".'
+            )
+    if _in_a_kernel():
+        from IPython.display import display
+
+        for name, text in numbers.items():
+            # The output that myst_nb's glue would publish: a page needs no myst_nb.
+            display(
+                {"application/papermill.record/text/plain": text},
+                metadata={
+                    "scrapbook": {
+                        "name": name,
+                        "mime_prefix": "application/papermill.record/",
+                    }
+                },
+                raw=True,
+            )
+    else:
+        for name, text in numbers.items():
+            print(f"{name} = {text}")
+
+
+def _in_a_kernel() -> bool:
+    """Whether a Jupyter kernel runs this process."""
+    return "ipykernel" in sys.modules

@@ -1,0 +1,75 @@
+"""How does a reader find out what is still wrong with their answer?
+
+Every chapter ends in three exercises. ``check`` compares an answer with the expected
+one and says what differs: its type, its shape, its values, its gradient.
+"""
+
+import pkgutil
+from collections.abc import Callable
+from difflib import get_close_matches
+from importlib import import_module
+
+from ._compare import Different
+
+__all__ = ["Different", "check", "names"]
+
+
+def check(name: str, answer: object) -> None:
+    """Print whether the answer to an exercise is right, or else what differs.
+
+    Parameters
+    ----------
+    name : str
+        The exercise, as it stands in the chapter: ``"1.1"``.
+    answer : object
+        What the exercise asks for: a number, a tensor, a function.
+
+    Raises
+    ------
+    ValueError
+        If there is no such exercise.
+
+    Examples
+    --------
+    A wrong answer is told apart by what differs, not merely by being wrong:
+
+    >>> check("1.2", lambda logits, labels: logits.sigmoid())
+    1.2: not yet. answer(logits, labels) has the shape (5,); () was expected. ...
+    """
+    checker = _checker(name)
+    try:
+        praise = checker(answer)
+    except Different as difference:
+        print(f"{name}: not yet. {difference}")
+    else:
+        print(f"{name}: right. {praise}")
+
+
+def names() -> list[str]:
+    """Every exercise there is, in the order of the book."""
+    every = [name for stop in _stops() for name in _checkers(stop)]
+    return sorted(every, key=lambda name: [int(part) for part in name.split(".")])
+
+
+Checker = Callable[[object], str]
+
+
+def _checker(name: str) -> Checker:
+    chapter = str(name).partition(".")[0]
+    stop = f"stop_{chapter:0>2}"
+    found = _checkers(stop).get(name) if stop in _stops() else None
+    if found is None:
+        close = get_close_matches(str(name), names(), n=3, cutoff=0.5) or names()[:3]
+        listed = ", ".join(f'"{other}"' for other in sorted(close))
+        raise ValueError(f'There is no exercise "{name}"; the closest are {listed}.')
+    return found
+
+
+def _stops() -> list[str]:
+    modules = pkgutil.iter_modules(__path__)
+    return [module.name for module in modules if module.name.startswith("stop_")]
+
+
+def _checkers(stop: str) -> dict[str, Checker]:
+    checkers: dict[str, Checker] = import_module(f"{__name__}.{stop}").CHECKS
+    return checkers

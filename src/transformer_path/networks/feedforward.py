@@ -1,0 +1,296 @@
+"""How do simple units become one network, and what does a bend buy?
+
+A neuron weighs its inputs, adds a bias and bends the sum. Neurons side by side are a
+layer; layers one after the other are a multilayer perceptron, the MLP
+(:cite:t:`rumelhart1986learning`).
+
+The functions are written once and run on two engines, torch's tensors and our own
+:class:`~transformer_path.networks.autograd.Variable`: they ask for no more than both
+can do. The modules hold the weights, as in :mod:`torch.nn`.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+from typing import TypeVar
+
+import torch
+from torch import Generator, Tensor, nn
+
+from transformer_path.networks.autograd import Variable
+
+T = TypeVar("T", Tensor, Variable)
+
+
+def relu(x: T) -> T:
+    """Keep what is positive, the rest becomes 0.
+
+    Examples
+    --------
+    Two of them, back to back, are the absolute value:
+
+    >>> x = torch.tensor([-2.0, 0.5, 3.0])
+    >>> torch.equal(relu(x) + relu(-x), x.abs())
+    True
+    """
+    return x.relu()
+
+
+def tanh(x: T) -> T:
+    """Squash every number into the range from -1 to 1."""
+    return x.tanh()
+
+
+def sigmoid(x: T) -> T:
+    """Squash every number into the range from 0 to 1."""
+    return (1 + (x / 2).tanh()) / 2  # a tanh, moved and stretched; nothing overflows
+
+
+def neuron(x: T, weight: T, bias: T) -> T:
+    """Weigh the inputs, add the bias, bend.
+
+    Shapes
+    ------
+    x
+        (..., C)
+    weight
+        (C,), one for each input
+    bias
+        ()
+    result
+        (...)
+
+    References
+    ----------
+    :cite:t:`rosenblatt1958perceptron`, whose neuron jumped where ours bends.
+
+    Examples
+    --------
+    It is silent on one side of a line and grows with the distance on the other:
+
+    >>> x = torch.tensor([[0.0, 0.0], [1.0, 1.0], [2.0, 2.0]])
+    >>> neuron(x, torch.tensor([1.0, 1.0]), torch.tensor(-2.0))
+    tensor([0., 0., 2.])
+    """
+    return relu((x * weight).sum(-1) + bias)
+
+
+def linear(x: T, weight: T, bias: T) -> T:
+    """Compute the weighted sums of a whole layer at once, not bent yet.
+
+    Shapes
+    ------
+    x
+        (..., C)
+    weight
+        (F, C), one row for each neuron
+    bias
+        (F,)
+    result
+        (..., F)
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit.
+
+    Examples
+    --------
+    One after the other, two of these are only a third one:
+
+    >>> x, v, w = torch.randn(5, 3), torch.randn(4, 3), torch.randn(2, 4)
+    >>> twice = linear(linear(x, v, torch.ones(4)), w, torch.zeros(2))
+    >>> torch.allclose(twice, linear(x, w @ v, w @ torch.ones(4)), atol=1e-5)
+    True
+    """
+    if len(weight.shape) != 2 or tuple(bias.shape) != tuple(weight.shape[:1]):
+        raise ValueError(
+            f"weight of shape {tuple(weight.shape)} and bias of shape "
+            f"{tuple(bias.shape)} make no layer; expected (F, C) and (F,), one row and "
+            "one bias for each of the F neurons."
+        )
+    if not x.shape or x.shape[-1] != weight.shape[1]:
+        raise ValueError(
+            f"x of shape {tuple(x.shape)} does not fit weight of shape "
+            f"{tuple(weight.shape)}: the layer expects {weight.shape[1]} numbers along "
+            "the last axis of x."
+        )
+    return x @ weight.transpose(1, 0) + bias  # (..., C) @ (C, F) + (F,)
+
+
+def feedforward(
+    x: T, parameters: Sequence[T], activation: Callable[[T], T] = relu
+) -> T:
+    """Send the inputs through all layers; the last one is not bent.
+
+    Parameters
+    ----------
+    x : Tensor or Variable
+        The inputs.
+    parameters : sequence of Tensor or Variable
+        The weight and the bias of the first layer, of the second, and so on.
+    activation : callable
+        The bend between the layers.
+
+    Shapes
+    ------
+    x
+        (..., C)
+    parameters
+        (F, C), (F,), (G, F), (G,), ..., (K, ·), (K,)
+    result
+        (..., K)
+
+    Examples
+    --------
+    Exclusive or, which no single layer can compute:
+
+    >>> x = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    >>> v, b = torch.tensor([[1.0, 1.0], [1.0, 1.0]]), torch.tensor([0.0, -1.0])
+    >>> w, c = torch.tensor([[1.0, -2.0]]), torch.tensor([0.0])
+    >>> feedforward(x, [v, b, w, c]).squeeze(1)
+    tensor([0., 1., 1., 0.])
+    """
+    weights, biases = parameters[::2], parameters[1::2]
+    if not weights or len(weights) != len(biases):
+        raise ValueError(
+            f"{len(parameters)} parameters do not pair up; a network is a list of "
+            "weight, bias, weight, bias, and so on."
+        )
+    for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
+        x = activation(linear(x, weight, bias))  # (..., F)
+    return linear(x, weights[-1], biases[-1])  # (..., K)
+
+
+def descend(parameters: Iterable[T], lr: float) -> None:
+    """Take one step of gradient descent, and set the gradients back to 0.
+
+    Parameters
+    ----------
+    parameters : iterable of Tensor or Variable
+        What is learned. ``backward()`` must have been called before.
+    lr : float
+        The learning rate: how far to go against the gradient.
+
+    Raises
+    ------
+    ValueError
+        If ``lr`` is not positive, or a gradient is missing or not finite.
+
+    References
+    ----------
+    :cite:t:`robbins1951stochastic`.
+    """
+    if not 0 < lr < float("inf"):
+        raise ValueError(
+            f"lr={lr} does not go downhill; the learning rate must be a positive "
+            "number, for example 0.1."
+        )
+    for position, parameter in enumerate(parameters):
+        gradient = parameter.grad
+        if gradient is None:
+            raise ValueError(
+                f"parameter {position} has no gradient; call loss.backward() first, "
+                "and let the loss depend on it."
+            )
+        if not abs(float(gradient.sum())) < float("inf"):
+            raise ValueError(
+                f"the gradient of parameter {position} is not finite; the loss has "
+                "overflowed, most often because the learning rate is too large."
+            )
+        parameter.data = parameter.data - lr * gradient
+        parameter.grad = 0 * gradient  # gradients add up: the next starts from 0
+
+
+class Linear(nn.Module):
+    """A layer's weights and biases; equals :class:`torch.nn.Linear`.
+
+    Parameters
+    ----------
+    n_in, n_out : int
+        How many numbers come in, and how many neurons there are.
+    generator : torch.Generator, optional
+        Where the first weights are drawn from, evenly between ±1/√n_in.
+
+    Raises
+    ------
+    ValueError
+        If a width is smaller than 1.
+    """
+
+    def __init__(
+        self, n_in: int, n_out: int, *, generator: Generator | None = None
+    ) -> None:
+        super().__init__()
+        if min(n_in, n_out) < 1:
+            raise ValueError(
+                f"a layer from {n_in} to {n_out} numbers computes nothing; both widths "
+                "must be at least 1."
+            )
+        limit = n_in**-0.5
+        weight, bias = torch.empty(n_out, n_in), torch.empty(n_out)
+        self.weight = nn.Parameter(weight.uniform_(-limit, limit, generator=generator))
+        self.bias = nn.Parameter(bias.uniform_(-limit, limit, generator=generator))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """From (..., n_in) to (..., n_out)."""
+        return linear(x, self.weight, self.bias)
+
+
+class MLP(nn.Module):
+    """A multilayer perceptron: layers with a bend between them.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        How many numbers enter, how many neurons each layer has; the last layer gives
+        the scores. ``[40, 100, 100, 10]`` has two hidden layers.
+    activation : callable
+        The bend: :func:`relu`, :func:`tanh`, :func:`sigmoid` or another.
+    generator : torch.Generator, optional
+        Where the first weights are drawn from.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two widths, or one is smaller than 1.
+
+    References
+    ----------
+    :cite:t:`goodfellow2016deep`, Chapter 6.
+
+    Examples
+    --------
+    Hidden neurons have no order: swapped along with their weights, they compute the
+    same.
+
+    >>> mlp, x = MLP([3, 7, 2]), torch.randn(5, 3)
+    >>> before, order = mlp(x), torch.randperm(7)
+    >>> first, last = mlp.layers
+    >>> first.weight.data = first.weight.data[order]
+    >>> first.bias.data = first.bias.data[order]
+    >>> last.weight.data = last.weight.data[:, order]
+    >>> torch.allclose(mlp(x), before, atol=1e-6)
+    True
+    """
+
+    def __init__(
+        self,
+        widths: Sequence[int],
+        *,
+        activation: Callable[[Tensor], Tensor] = relu,
+        generator: Generator | None = None,
+    ) -> None:
+        super().__init__()
+        if len(widths) < 2:
+            raise ValueError(
+                f"widths={list(widths)} make no network; give at least how many "
+                "numbers enter and how many leave."
+            )
+        self.activation = activation
+        self.layers = nn.ModuleList(
+            Linear(n_in, n_out, generator=generator) for n_in, n_out in pairwise(widths)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """From (..., widths[0]) to (..., widths[-1])."""
+        return feedforward(x, list(self.parameters()), self.activation)

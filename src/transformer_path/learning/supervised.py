@@ -11,24 +11,24 @@ import torch
 from torch import Tensor
 
 
+class Line(NamedTuple):
+    """A line, ``slope * x + intercept``, both of them single numbers."""
+
+    slope: Tensor
+    intercept: Tensor
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Predict a y for every x."""
+        return self.slope * x + self.intercept
+
+
 def mean_squared_error(prediction: Tensor, target: Tensor) -> Tensor:
-    """Average the squared distance between predictions and targets.
-
-    Parameters
-    ----------
-    prediction, target : Tensor
-        Of one shape.
-
-    Returns
-    -------
-    Tensor
-        A single number.
+    """Average the squares of the mistakes.
 
     Raises
     ------
     ValueError
-        If the shapes differ; broadcasting would compare every prediction with every
-        target.
+        If the shapes differ: broadcast, each prediction would meet every target.
 
     Examples
     --------
@@ -47,24 +47,8 @@ def mean_squared_error(prediction: Tensor, target: Tensor) -> Tensor:
     return ((prediction - target) ** 2).mean()
 
 
-class Line(NamedTuple):
-    """A line, ``y = slope * x + intercept``; each of the two is a single number."""
-
-    slope: Tensor
-    intercept: Tensor
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Predict the y of every x."""
-        return self.slope * x + self.intercept
-
-
 def fit_line(x: Tensor, y: Tensor) -> Line:
     """Find the line with the least mean squared error, in closed form.
-
-    Parameters
-    ----------
-    x, y : Tensor
-        The points.
 
     Shapes
     ------
@@ -74,7 +58,7 @@ def fit_line(x: Tensor, y: Tensor) -> Line:
     Raises
     ------
     ValueError
-        If the two are not vectors of one length, or all x are the same.
+        If x and y are not vectors of one length, or all x are the same.
 
     References
     ----------
@@ -82,7 +66,7 @@ def fit_line(x: Tensor, y: Tensor) -> Line:
 
     Examples
     --------
-    What the best line leaves over no longer goes up or down with x:
+    What the best line leaves over goes neither up nor down with x:
 
     >>> x, y = torch.tensor([0.0, 1.0, 2.0, 3.0]), torch.tensor([1.0, 0.0, 4.0, 3.0])
     >>> rest = y - fit_line(x, y)(x)
@@ -92,38 +76,13 @@ def fit_line(x: Tensor, y: Tensor) -> Line:
     _check_points(x, y)
     dx, dy = x - x.mean(), y - y.mean()
     if not dx.any():
-        raise ValueError(
-            f"all {len(x)} values of x are {x[0].item():g}; a line needs at least two "
-            "different ones."
-        )
+        raise ValueError(f"all x are {x[0].item():g}; a line needs two different ones.")
     slope = (dx * dy).sum() / (dx * dx).sum()
     return Line(slope, y.mean() - slope * x.mean())
 
 
 def line_gradient(line: Line, x: Tensor, y: Tensor) -> Line:
-    """Say how fast the mean squared error grows with the slope and the intercept.
-
-    Parameters
-    ----------
-    line : Line
-        Where to look.
-    x, y : Tensor
-        The points.
-
-    Shapes
-    ------
-    x, y
-        (N,)
-
-    Examples
-    --------
-    At the bottom of the valley it is level:
-
-    >>> x, y = torch.tensor([0.0, 1.0, 2.0, 3.0]), torch.tensor([1.0, 0.0, 4.0, 3.0])
-    >>> gradient = line_gradient(fit_line(x, y), x, y)
-    >>> torch.allclose(torch.stack(gradient), torch.zeros(2), atol=1e-6)
-    True
-    """
+    """Say how fast the mean squared error grows with the slope and the intercept."""
     error = line(x) - y  # (N,)
     return Line(2 * (error * x).mean(), 2 * error.mean())
 
@@ -131,19 +90,8 @@ def line_gradient(line: Line, x: Tensor, y: Tensor) -> Line:
 def descend_line(x: Tensor, y: Tensor, *, lr: float, steps: int) -> list[Line]:
     """Find the same line by gradient descent, from the flat line at zero.
 
-    Parameters
-    ----------
-    x, y : Tensor
-        The points.
-    lr : float
-        The learning rate: how far to go along the downhill direction.
-    steps : int
-        How many steps to take.
-
-    Returns
-    -------
-    list of Line
-        The path: the line before the first step and after each one.
+    The learning rate ``lr`` says how far to go along the downhill direction. The
+    result is the whole path: the line before the first step and after each one.
 
     Shapes
     ------
@@ -153,7 +101,7 @@ def descend_line(x: Tensor, y: Tensor, *, lr: float, steps: int) -> list[Line]:
     Raises
     ------
     ValueError
-        If the two are not vectors of one length, or ``lr`` is not positive.
+        If x and y are not vectors of one length, or ``lr`` is not positive.
 
     References
     ----------
@@ -171,30 +119,18 @@ def descend_line(x: Tensor, y: Tensor, *, lr: float, steps: int) -> list[Line]:
     """
     _check_points(x, y)
     _check_lr(lr)
-    line = Line(x.new_zeros(()), x.new_zeros(()))
-    path = [line]
+    slope, intercept = x.new_zeros(()), x.new_zeros(())
+    path = [Line(slope, intercept)]
     for _ in range(steps):
-        gradient = line_gradient(line, x, y)
-        line = Line(
-            line.slope - lr * gradient.slope,
-            line.intercept - lr * gradient.intercept,
-        )
-        path.append(line)
+        uphill = line_gradient(path[-1], x, y)
+        slope = slope - lr * uphill.slope
+        intercept = intercept - lr * uphill.intercept
+        path.append(Line(slope, intercept))
     return path
 
 
 def softmax(logits: Tensor) -> Tensor:
-    """Turn scores into probabilities: positive, and each row sums to one.
-
-    Parameters
-    ----------
-    logits : Tensor
-        Scores, the larger the likelier.
-
-    Shapes
-    ------
-    logits, result
-        (..., K)
+    """Turn scores (..., K) into probabilities: positive, each row of them sums to one.
 
     References
     ----------
@@ -210,31 +146,19 @@ def softmax(logits: Tensor) -> Tensor:
     True
     """
     shifted = logits - logits.amax(-1, keepdim=True)
-    powers = shifted.exp()
+    powers = shifted.exp()  # (..., K)
     return powers / powers.sum(-1, keepdim=True)
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Average the surprise, minus the log of the right class's probability.
-
-    Parameters
-    ----------
-    logits : Tensor
-        Scores of every class.
-    labels : Tensor
-        The right classes, whole numbers from 0 to K - 1.
-
-    Returns
-    -------
-    Tensor
-        A single number.
+    """Average the surprise: minus the log of the right class's probability.
 
     Shapes
     ------
     logits
         (N, K)
     labels
-        (N,)
+        (N,), whole numbers from 0 to K - 1
 
     Raises
     ------
@@ -243,35 +167,34 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 
     References
     ----------
-    :cite:t:`murphy2022probabilistic`, Section 10.3.
+    :cite:t:`hastie2009elements`, Section 4.4.1.
 
     Examples
     --------
     Who has no idea, and says so, pays the logarithm of the number of classes:
 
-    >>> labels = torch.tensor([3, 1])
-    >>> loss = cross_entropy(torch.zeros(2, 10), labels)
+    >>> loss = cross_entropy(torch.zeros(2, 10), torch.tensor([3, 1]))
     >>> torch.allclose(loss, torch.tensor(10.0).log())
     True
     """
     _check_labels(logits, labels)
-    shifted = logits - logits.amax(1, keepdim=True)  # (N, K)
+    shifted = logits - logits.amax(1, keepdim=True)
     log_total = shifted.exp().sum(1).log()  # (N,)
-    right = shifted[torch.arange(len(labels)), labels]  # (N,)
+    right = shifted[torch.arange(len(labels)), labels]
     return (log_total - right).mean()
 
 
 class SoftmaxRegression(NamedTuple):
-    """One linear score a class: the weights and the bias of a linear classifier.
+    """A linear classifier: one row of weights and one bias for each class.
 
-    ``weight`` has shape (K, C), ``bias`` shape (K,), as in :class:`torch.nn.Linear`.
+    ``weight`` has shape (K, C), ``bias`` (K,), as in :class:`torch.nn.Linear`.
     """
 
     weight: Tensor
     bias: Tensor
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Score every class: from (N, C) to logits (N, K)."""
+        """Score every class: (N, C) to logits (N, K)."""
         return x @ self.weight.T + self.bias
 
 
@@ -280,30 +203,9 @@ def softmax_regression_gradient(
 ) -> SoftmaxRegression:
     """Say how fast the cross-entropy grows with every weight and bias.
 
-    Parameters
-    ----------
-    model : SoftmaxRegression
-        Where to look.
-    x : Tensor
-        The inputs.
-    labels : Tensor
-        The right classes, whole numbers from 0 to K - 1.
-
-    Returns
-    -------
-    SoftmaxRegression
-        The gradient, of the same shapes as the model.
-
-    Shapes
-    ------
-    x
-        (N, C)
-    labels
-        (N,)
-
     Examples
     --------
-    What one class gains the others lose: the gradient sums to zero over the classes.
+    What one class gains the others lose: over the classes it sums to zero.
 
     >>> x, labels = torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([0, 2])
     >>> model = SoftmaxRegression(torch.zeros(3, 2), torch.zeros(3))
@@ -313,8 +215,8 @@ def softmax_regression_gradient(
     """
     logits = model(x)
     _check_labels(logits, labels)
-    error = softmax(logits)  # (N, K), becomes p - y
-    error[torch.arange(len(labels)), labels] -= 1
+    error = softmax(logits)  # (N, K): p ...
+    error[torch.arange(len(labels)), labels] -= 1  # ... - y
     return SoftmaxRegression(error.T @ x / len(x), error.mean(0))
 
 
@@ -329,60 +231,30 @@ def fit_softmax_regression(
 ) -> SoftmaxRegression:
     """Learn a linear classifier by gradient descent, from zero weights.
 
-    Parameters
-    ----------
-    x : Tensor
-        The inputs.
-    labels : Tensor
-        The right classes, whole numbers from 0 to ``n_classes`` - 1.
-    n_classes : int
-        How many classes there are, K.
-    lr : float
-        The learning rate.
-    steps : int
-        How many steps to take, each over all examples.
-    weight_decay : float
-        Adds half of this, times the sum of the squared weights, to the loss.
+    Every step looks at all examples. ``weight_decay`` adds half of itself, times the
+    sum of the squared weights, to the loss.
 
     Shapes
     ------
     x
         (N, C)
     labels
-        (N,)
+        (N,), whole numbers from 0 to ``n_classes`` - 1
 
     Raises
     ------
     ValueError
-        If shapes or labels do not fit, ``x`` is not finite, or ``lr`` not positive.
-
-    References
-    ----------
-    :cite:t:`hastie2009elements`, Section 4.4.
-
-    Examples
-    --------
-    The classes of two heaps of points, learned from two examples each:
-
-    >>> x = torch.tensor([[0.0, 1.0], [1.0, 0.0], [5.0, 4.0], [4.0, 5.0]])
-    >>> model = fit_softmax_regression(
-    ...     x, torch.tensor([0, 0, 1, 1]), 2, lr=0.1, steps=200
-    ... )
-    >>> model(x).argmax(1)
-    tensor([0, 0, 1, 1])
+        If shapes or labels do not fit, x is not finite, or ``lr`` is not positive.
     """
     _check_lr(lr)
     _check_finite("x", x)
-    model = SoftmaxRegression(
-        x.new_zeros(n_classes, x.shape[1]), x.new_zeros(n_classes)
-    )
+    weight, bias = x.new_zeros(n_classes, x.shape[1]), x.new_zeros(n_classes)
     for _ in range(steps):
+        model = SoftmaxRegression(weight, bias)
         gradient = softmax_regression_gradient(model, x, labels)
-        model = SoftmaxRegression(
-            model.weight - lr * (gradient.weight + weight_decay * model.weight),
-            model.bias - lr * gradient.bias,
-        )
-    return model
+        weight = weight - lr * (gradient.weight + weight_decay * weight)
+        bias = bias - lr * gradient.bias
+    return SoftmaxRegression(weight, bias)
 
 
 def _check_points(x: Tensor, y: Tensor) -> None:
@@ -396,20 +268,17 @@ def _check_points(x: Tensor, y: Tensor) -> None:
 
 
 def _check_finite(name: str, values: Tensor) -> None:
-    bad = ~values.isfinite()
-    if bad.any():
+    bad = int((~values.isfinite()).sum())
+    if bad:
         raise ValueError(
-            f"{name} is not a finite number in {int(bad.sum())} of {bad.numel()} "
-            "places; remove or replace those examples."
+            f"{name} is not a finite number in {bad} of {values.numel()} places; "
+            "remove or replace those examples."
         )
 
 
 def _check_lr(lr: float) -> None:
     if not lr > 0:
-        raise ValueError(
-            f"lr={lr} does not go downhill; the learning rate must be positive, for "
-            "example 0.1."
-        )
+        raise ValueError(f"lr={lr} does not go downhill; choose one above 0, like 0.1.")
 
 
 def _check_labels(logits: Tensor, labels: Tensor) -> None:
@@ -418,15 +287,13 @@ def _check_labels(logits: Tensor, labels: Tensor) -> None:
             f"logits of shape {tuple(logits.shape)} and labels of shape "
             f"{tuple(labels.shape)} do not fit; expected (N, K) and (N,)."
         )
-    if labels.is_floating_point() or labels.dtype == torch.bool:
+    if labels.is_floating_point():
         raise ValueError(
-            f"labels of type {labels.dtype} are not whole numbers; "
-            "use labels.long(), and class numbers rather than one-hot rows."
+            f"labels of type {labels.dtype} are not class numbers; use labels.long()."
         )
-    n_classes = logits.shape[1]
-    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < n_classes:
+    last = logits.shape[1] - 1
+    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) <= last:
         raise ValueError(
-            f"labels run from {int(labels.min())} to {int(labels.max())}, but "
-            f"{n_classes} columns of logits stand for the classes 0 to "
-            f"{n_classes - 1}."
+            f"labels run from {int(labels.min())} to {int(labels.max())}, but the "
+            f"{last + 1} columns of logits stand for the classes 0 to {last}."
         )

@@ -35,6 +35,13 @@ extensions = [
     "sphinx_design",
     "sphinxcontrib.bibtex",
     "sphinxext.opengraph",
+    "beside",
+    "boxes",
+    "folded_cells",
+    "sidenote",
+    "source",
+    "stepper",
+    "themed_svg",
 ]
 exclude_patterns = ["_*", "**/.*"]
 templates_path = ["docs/_templates"]
@@ -61,7 +68,32 @@ html_title = project
 html_baseurl = META["urls"]["Book"]
 html_static_path = ["docs/_static"]
 html_show_sourcelink = False
+html_css_files = ["book.css", "stepper.css"]
+html_js_files = [("book.js", {"defer": "defer"})]
+pygments_style = "a11y-light"
+pygments_dark_style = "a11y-dark"
+copybutton_selector = "div:not(.output) > div.highlight pre"
+copybutton_exclude = ".linenos, .gp, .go"
+nb_code_prompt_show = "Show the code"
+
+
+def theme(tokens: dict[str, str]) -> dict[str, str]:
+    """Name the book's tokens for the style sheets, and give the theme its colours."""
+    return {f"tp-{name}": colour for name, colour in tokens.items()} | {
+        "font-stack": "Inter, system-ui, sans-serif",
+        "font-stack--monospace": "'JetBrains Mono', ui-monospace, monospace",
+        "color-foreground-primary": "var(--tp-ink)",
+        "color-foreground-secondary": "var(--tp-ink-2)",
+        "color-foreground-muted": "var(--tp-ink-2)",
+        "color-background-border": "var(--tp-hairline)",
+        "color-brand-primary": "var(--tp-brand)",
+        "color-brand-content": "var(--tp-brand)",
+        "color-brand-visited": "var(--tp-brand)",
+    }
+
+
 html_theme_options = {
-    "light_css_variables": {f"tp-{name}": colour for name, colour in LIGHT.items()},
-    "dark_css_variables": {f"tp-{name}": colour for name, colour in DARK.items()},
+    "light_css_variables": theme(LIGHT),
+    "dark_css_variables": theme(DARK),
+    "top_of_page_buttons": [],
 }

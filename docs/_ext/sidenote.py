@@ -1,0 +1,38 @@
+"""A note in the margin, beside the paragraph that follows it.
+
+::
+
+    :::{sidenote}
+    Residual connections came from image networks.
+    :::
+"""
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+from sphinx.util.typing import ExtensionMetadata
+
+
+class Sidenote(SphinxDirective):
+    """Put the content in the margin; on narrow windows, between the paragraphs."""
+
+    has_content = True
+
+    def run(self) -> list[nodes.Node]:
+        """Wrap the content; the style sheet places it."""
+        self.assert_has_content()
+        note = nodes.container(classes=["tp-sidenote"])
+        self.set_source_info(note)
+        note += self.parse_content_to_nodes()
+        return [note]
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Register the directive."""
+    app.add_directive("sidenote", Sidenote)
+    return {
+        "version": "1",
+        "env_version": 1,
+        "parallel_read_safe": True,
+        "parallel_write_safe": True,
+    }

@@ -42,6 +42,7 @@ extensions = [
     "source",
     "stepper",
     "themed_svg",
+    "mathml",
 ]
 exclude_patterns = ["_*", "**/.*"]
 templates_path = ["docs/_templates"]
@@ -64,6 +65,7 @@ nb_execution_show_tb = True
 nb_merge_streams = True
 
 html_theme = "furo"
+html_math_renderer = "mathml"
 html_title = project
 html_baseurl = META["urls"]["Book"]
 html_static_path = ["docs/_static"]

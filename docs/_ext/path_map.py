@@ -1,0 +1,115 @@
+"""``{path-map}``: the path as a map, every stop a link; a small one on every chapter.
+
+The map is inline SVG, computed from the pages' front matter. On a narrow window a list
+with dots takes its place (``path.css``). What the reader has finished is filled in by
+``path.js``; without it, the stops that lead to a chapter are filled on its page.
+
+Other pages' front matter may change, so each map carries a fingerprint of the path it
+shows: a page whose HTML lacks the current one is written again. Nothing is stored, and
+a build that was interrupted repairs itself.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util.docutils import SphinxDirective
+from sphinx.util.typing import ExtensionMetadata
+
+from path_drawing import Drawing
+from path_graph import Stop, path_of
+from path_layout import LARGE, SMALL
+
+
+class path_map(nodes.General, nodes.Element):  # noqa: N801
+    """The place of the large map."""
+
+
+class PathMap(SphinxDirective):
+    """Keep a place for the map: the other pages' stops are not known yet."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return the place."""
+        self.env.metadata[self.env.docname]["path_map"] = "large"
+        return [path_map()]
+
+
+def draw_maps(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Put the large map into its place, and a small one under a chapter's title."""
+    is_html = app.builder.format == "html"
+    for place in list(doctree.findall(path_map)):
+        place.replace_self([_map(app, docname, large=True)] if is_html else [])
+    if is_html and any(stop.page == docname for stop in _path(app.env)):
+        title = next(doctree.findall(nodes.title))
+        section = title.parent
+        section.insert(section.index(title) + 1, _map(app, docname, large=False))
+
+
+def _map(app: Sphinx, docname: str, *, large: bool) -> nodes.raw:
+    size, kind, name = (
+        (LARGE, "large", "The path")
+        if large
+        else (SMALL, "small", "Your place on the path")
+    )
+    drawing = Drawing(
+        _path(app.env),
+        docname,
+        lambda page: app.builder.get_relative_uri(docname, page),
+        _minutes(app.env) if large else {},
+    )
+    html = (
+        f'<nav class="path-map path-{kind}" aria-label="{name}" '
+        f'data-path="{_fingerprint(app.env, large=large)}">\n'
+        f"{drawing.svg(size, name)}\n{drawing.list()}\n</nav>"
+    )
+    return nodes.raw("", html, format="html")
+
+
+def _path(env: BuildEnvironment) -> list[Stop]:
+    """Return the path without the landing page, on which it is drawn."""
+    return [stop for stop in path_of(env) if stop.page != env.config.root_doc]
+
+
+def _minutes(env: BuildEnvironment) -> dict[str, str]:
+    return {
+        page: data["reading_minutes"]
+        for page, data in sorted(env.metadata.items())
+        if "reading_minutes" in data
+    }
+
+
+def _fingerprint(env: BuildEnvironment, *, large: bool) -> str:
+    shown = repr((_path(env), _minutes(env) if large else {}))
+    return hashlib.sha256(shown.encode()).hexdigest()[:12]
+
+
+def find_outdated(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
+    """Return the pages that were written with another path than today's."""
+    if app.builder.format != "html":
+        return []
+    kinds = {stop.page: False for stop in _path(env) if stop.page}
+    kinds |= {page: True for page, data in env.metadata.items() if "path_map" in data}
+    return [
+        page
+        for page, large in kinds.items()
+        if (file := Path(app.builder.get_outfilename(page))).exists()
+        and _fingerprint(env, large=large) not in file.read_text(encoding="utf-8")
+    ]
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Register the directive and the maps."""
+    app.add_node(path_map)
+    app.add_directive("path-map", PathMap)
+    app.connect("doctree-resolved", draw_maps)
+    app.connect("env-updated", find_outdated)
+    app.add_css_file("path.css")
+    return {
+        "version": "1",
+        "env_version": 1,
+        "parallel_read_safe": True,
+        "parallel_write_safe": True,
+    }

@@ -1,0 +1,382 @@
+"""Small books with a broken path, and what the build says about them."""
+
+import json
+import re
+import sys
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import docutils_namespace, patch_docutils
+
+EXTENSIONS = Path(__file__).parents[2] / "docs" / "_ext"
+sys.path.append(str(EXTENSIONS))
+
+from chapter_header import is_prose  # noqa: E402
+from path_drawing import Drawing  # noqa: E402
+from path_graph import Stop, before, in_order, sort_key  # noqa: E402
+from path_layout import LARGE, SMALL, lay_out  # noqa: E402
+
+CONFIGURATION = """
+extensions = ["myst_nb", "concepts", "path_map", "chapter_header", "finished"]
+myst_enable_extensions = ["attrs_inline", "colon_fence"]
+exclude_patterns = ["_build"]
+html_theme = "basic"
+nb_execution_mode = "off"
+repository_url = "https://github.com/someone/path"
+"""
+INDEX = """---
+stop: "0"
+short: Start
+architecture: linear
+teaches: [machine learning]
+planned: {planned}
+---
+# The path
+
+```{{path-map}}
+```
+
+```{{toctree}}
+:glob:
+*
+reference/*
+```
+"""
+PAGE = """---
+file_format: mystnb
+kernelspec: {{name: python3}}
+stop: "{stop}"
+short: {short}
+part: {part}
+architecture: {architecture}
+you_will_have: "{outcome}"
+needs: {needs}
+teaches: {teaches}
+---
+# {short} in full
+
+## The question
+
+{text}
+
+```python
+print("not prose")
+```
+"""
+
+
+class TinyBook:
+    """A book in a folder; each build returns its warnings."""
+
+    def __init__(self, folder):
+        self.folder, self.planned, self.terms = folder, [], {"machine learning"}
+        (folder / "reference").mkdir()
+        self.write("conf.py", CONFIGURATION)
+
+    def write(self, name, text):
+        (self.folder / name).write_text(text, encoding="utf-8")
+
+    def page(self, name, *, stop, needs=(), teaches=(), text="Some words.", **given):
+        front = {
+            "short": stop,
+            "part": "Networks",
+            "architecture": "mlp",
+            "outcome": "a `net`",
+        } | given
+        needs, teaches = json.dumps(list(needs)), json.dumps(list(teaches))
+        page = PAGE.format(stop=stop, needs=needs, teaches=teaches, text=text, **front)
+        self.write(f"{name}.md", page)
+
+    def build(self, builder="html"):
+        self.write("index.md", INDEX.format(planned=json.dumps(self.planned)))
+        terms = "\n\n".join(f"{term}\n  Known." for term in sorted(self.terms))
+        self.write(
+            "reference/glossary.md", f"# Glossary\n\n:::{{glossary}}\n{terms}\n:::\n"
+        )
+        warnings, out = StringIO(), self.folder / "_build" / builder
+        sys.path.append(str(EXTENSIONS))
+        with patch_docutils(), docutils_namespace():
+            app = Sphinx(
+                self.folder,
+                self.folder,
+                out,
+                self.folder / "_build" / "trees",
+                builder,
+                status=None,
+                warning=warnings,
+            )
+            app.build()
+        return re.sub(r"\x1b\[[\d;]*m", "", warnings.getvalue())
+
+    def html(self, name):
+        return (self.folder / "_build" / "html" / f"{name}.html").read_text("utf-8")
+
+
+@pytest.fixture
+def book(tmp_path):
+    book = TinyBook(tmp_path)
+    book.terms |= {"loss", "hidden layer"}
+    book.page("01-loss", stop="1", needs=["machine learning"], teaches=["loss"])
+    book.page("04a-mlp", stop="4a", needs=["loss"], teaches=["hidden layer"])
+    return book
+
+
+def test_a_book_in_order_builds_without_a_warning(book):
+    assert book.build() == ""
+
+
+BREAKS = {
+    "used before it is taught": (
+        {"name": "01-loss", "stop": "1", "needs": ["hidden layer"], "teaches": []},
+        "Stop 1 (01-loss) needs 'hidden layer', which is taught only later, by Stop 4a "
+        "(04a-mlp); teach it earlier, move this page behind it, or do without it here.",
+        "order",
+    ),
+    "taught by no page": (
+        {"name": "04a-mlp", "stop": "4a", "needs": ["los"], "teaches": []},
+        "Stop 4a (04a-mlp) needs 'los', which no page teaches (did you mean 'loss'?); "
+        "add it to the `teaches` of the page that explains it, or drop it from "
+        "`needs`.",
+        "order",
+    ),
+    "needed where it is taught": (
+        {"name": "01-loss", "stop": "1", "needs": ["loss"], "teaches": ["loss"]},
+        "Stop 1 (01-loss) needs 'loss' and teaches it itself; drop it from `needs`.",
+        "order",
+    ),
+    "taught twice": (
+        {"name": "04a-mlp", "stop": "4a", "teaches": ["Loss"]},
+        "Stop 4a (04a-mlp) teaches 'Loss', which Stop 1 (01-loss) has taught already; "
+        "keep it in the `teaches` of one of them.",
+        "twice",
+    ),
+    "no term of the glossary": (
+        {"name": "04a-mlp", "stop": "4a", "teaches": ["bias"]},
+        "Stop 4a (04a-mlp) teaches 'bias', which is no term of the glossary; define it "
+        "in reference/glossary.md.",
+        "glossary",
+    ),
+    "misnamed": (
+        {"name": "5-deep", "stop": "5"},
+        "Stop 5 (5-deep) should have a file name that begins with 05-.",
+        "place",
+    ),
+    "of no known architecture": (
+        {"name": "05-deep", "stop": "5", "architecture": "tree"},
+        "Stop 5 (05-deep) has architecture 'tree'; choose one of linear, mlp, cnn, "
+        "rnn, attention.",
+        "place",
+    ),
+}
+
+
+@pytest.mark.parametrize(("page", "message", "kind"), BREAKS.values(), ids=BREAKS)
+def test_a_break_is_reported_at_its_line(book, page, message, kind):
+    book.page(**page)
+    warnings = book.build()
+    assert f"WARNING: {message} [concepts.{kind}]" in warnings
+    assert re.search(rf"{page['name']}\.md:\d+: WARNING: ", warnings)
+
+
+def test_a_break_is_reported_again_by_a_build_that_reads_nothing(book):
+    book.page("04a-mlp", stop="4a", needs=["los"], teaches=["hidden layer"])
+    assert book.build() == book.build() != ""
+
+
+def test_pages_that_wait_for_each_other(book):
+    book.page("01-loss", stop="1", needs=["hidden layer"], teaches=["loss"])
+    warnings = book.build()
+    assert "[concepts.cycle]" in warnings
+    assert "01-loss needs 'hidden layer' from 04a-mlp" in warnings
+    assert "04a-mlp needs 'loss' from 01-loss" in warnings
+
+
+def test_a_planned_stop_that_is_written(book):
+    book.planned = [{"stop": "4a", "short": "MLP", "architecture": "mlp"}]
+    assert (
+        "Stop 4a (planned) is listed 2 times; 04a-mlp is written: drop it from "
+        "`planned`. [concepts.place]"
+    ) in book.build().replace("Stop 4a (04a-mlp) is", "Stop 4a (planned) is")
+
+
+def test_a_stop_off_the_way():
+    path = in_order(
+        [
+            Stop("1", "fork", "", "linear"),
+            Stop("2", "left", "", "cnn"),
+            Stop("3", "right", "", "rnn", follows=("1",)),
+            Stop("4", "join", "", "mlp", follows=("2", "3")),
+        ]
+    )
+    assert before(path[2], path) == {"1"}
+    assert before(path[3], path) == {"1", "2", "3"}
+
+
+def test_numbers_are_ordered_as_a_reader_does():
+    assert sorted(["10", "4b", "3", "4a"], key=sort_key) == ["3", "4a", "4b", "10"]
+
+
+# --- the map ---------------------------------------------------------------------
+
+
+def whole_path():
+    """The path as it is planned, branches and all."""
+    parts = {"1": "Learning", "3": "Networks", "6": "Sequences", "9": "Transformer"}
+    follows = {"7": ("5",), "8": ("6", "7"), "12": ("10",), "13": ("11", "12")}
+    part, stops = "", []
+    for number in [*"123", "4a", "4b", *"56789", *map(str, range(10, 18))]:
+        part = parts.get(number, part)
+        page = f"{number}-page" if number in "1 2 3 4a" else ""
+        label = "Fourteen chars"
+        assert len(label) == 14
+        stops.append(
+            Stop(number, label, part, "mlp", page, follows=follows.get(number, ()))
+        )
+    return in_order(stops)
+
+
+@pytest.mark.parametrize("size", [LARGE, SMALL], ids=["large", "small"])
+def test_no_two_stops_or_labels_touch(size):
+    layout = lay_out(whole_path(), size)
+    boxes = []
+    for number, place in layout.places.items():
+        half = max(size.radius + 2, 14 * 7.4 / 2 if size.label else 0)
+        boxes.append(
+            (
+                number,
+                place.x - half,
+                place.x + half,
+                place.y - size.radius - 2,
+                place.y + size.radius + size.label,
+            )
+        )
+    for i, (one, left, right, top, bottom) in enumerate(boxes):
+        assert left >= 0, one
+        assert right <= layout.width, one
+        assert top >= 0, one
+        assert bottom <= layout.height, one
+        for other, left2, right2, top2, bottom2 in boxes[i + 1 :]:
+            apart = right <= left2 or right2 <= left or bottom <= top2 or bottom2 <= top
+            assert apart, f"{one} touches {other}"
+
+
+def test_a_long_path_breaks_where_a_part_begins():
+    layout = lay_out(whole_path(), LARGE)
+    rows = {number: place.row for number, place in layout.places.items()}
+    assert [number for number, row in rows.items() if row][0] == "9"
+    assert sorted(rows.values()) == list(rows.values())
+    assert layout.places["6"].x == layout.places["7"].x
+    assert layout.places["6"].y < layout.places["5"].y < layout.places["7"].y
+    assert {place.row for place in lay_out(whole_path(), SMALL).places.values()} == {0}
+
+
+def test_the_map_shows_the_readers_place():
+    svg = Drawing(whole_path(), "3-page").svg(SMALL, "Here")
+    assert re.findall(r'class="stop mlp (\w+)" data-page="(\S+)"', svg) == [
+        ("done", "1-page"),
+        ("done", "2-page"),
+        ("here", "3-page"),
+        ("ahead", "4a-page"),
+    ]
+    assert svg.count('aria-current="page"') == 1
+    assert svg.count("<a ") == 4
+    assert svg.count("(to come)</title>") == 14
+    assert svg.count('"walked"') == 2
+    assert svg.count("</g>") == 19
+
+
+def test_the_pages_carry_maps_whose_links_exist(book):
+    book.planned = [
+        {"stop": "5", "short": "Deep", "part": "Networks", "architecture": "mlp"}
+    ]
+    book.build()
+    large, small = book.html("index"), book.html("04a-mlp")
+    assert 'class="path-map path-large"' in large
+    assert 'class="path-map path-small"' in small
+    assert "path-map" not in book.html("reference/glossary")
+    for page in (large, small):
+        for uri in re.findall(r'class="stop [^>]*><a href="([^"#]+)', page):
+            assert (book.folder / "_build" / "html" / uri).exists()
+    assert "4a 4a: 4a in full, 1 minutes</title>" in large
+    assert "5 Deep (to come)</title>" in small
+
+
+def test_a_page_is_written_again_when_another_changes_the_path(book):
+    book.build()
+    book.page("04a-mlp", stop="4a", short="Renamed", teaches=["hidden layer"])
+    book.build()
+    assert "4a Renamed: Renamed in full</title>" in book.html("01-loss")
+    written = (book.folder / "_build/html/01-loss.html").stat().st_mtime_ns
+    book.page("04a-mlp", stop="4a", short="Renamed", teaches=["hidden layer"], text="!")
+    book.build()
+    assert (book.folder / "_build/html/01-loss.html").stat().st_mtime_ns == written
+
+
+# --- the header and the end ------------------------------------------------------
+
+
+def test_the_header_gives_the_four_facts(book):
+    code = "```{code-cell}\n1 + 1\n```"
+    text = "word " * 300
+    book.page(
+        "05-deep", stop="5", needs=["Loss", "hidden layer"], text=text + "\n\n" + code
+    )
+    assert "concepts" not in book.build()
+    page = book.html("05-deep")
+    eyebrow = page.index('<p class="eyebrow mlp">Stop 5 · Networks</p>')
+    facts = page.index("<dl")
+    assert eyebrow < page.index("<h1") < facts < page.index('class="path-map')
+    facts = re.sub(r"\s+", " ", page[facts : page.index("</dl>")])
+    assert '<a class="reference internal" href="01-loss.html">Loss</a>' in facts
+    assert '<a class="reference internal" href="04a-mlp.html">hidden layer</a>' in facts
+    assert '<code class="docutils literal notranslate"><span class="pre">net' in facts
+    assert "2 min reading" in facts
+    assert 'href="examples/05-deep.py">script' in facts
+    assert 'href="examples/05-deep.ipynb">notebook' in facts
+    assert (
+        "https://colab.research.google.com/github/someone/path/blob/main/examples/"
+        "05-deep.ipynb"
+    ) in facts
+    assert "Take it along" not in book.html("01-loss")
+    assert "<dl" not in book.html("index")
+
+
+def test_running_time_comes_from_the_run(book):
+    book.write("conf.py", CONFIGURATION.replace('"off"', '"force"'))
+    code = "```{code-cell}\nimport time; time.sleep(1.2)\n```"
+    book.page("05-deep", stop="5", text=code)
+    assert book.build() == ""
+    assert re.search(r"1 min reading · [1-9]\d* s running", book.html("05-deep"))
+
+
+def test_only_prose_is_counted():
+    prose = nodes.paragraph("", "", nodes.Text("three little words"))
+    code = nodes.literal_block("", "not = these")
+    output = nodes.container("", nodes.paragraph("", "nor these"))
+    output["classes"] = ["cell_output"]
+    page = nodes.section("", prose, code, output, nodes.math_block("", "a b"))
+    counted = [text.astext() for text in page.findall(is_prose)]
+    assert counted == ["three little words"]
+
+
+def test_a_chapter_ends_in_a_hidden_button(book):
+    book.build()
+    page = book.html("01-loss")
+    button = page[page.index("<button") : page.index("</button>")]
+    assert button == (
+        '<button type="button" hidden aria-pressed="false" data-finishes="01-loss">\n'
+        "I have finished this chapter"
+    )
+    assert "<button" not in book.html("index")
+    assert 'defer="defer" src="_static/path.js' in page
+
+
+def test_other_builders_get_neither_map_nor_header(book):
+    assert book.build("pseudoxml") == ""
+    page = (book.folder / "_build/pseudoxml/04a-mlp.pseudoxml").read_text("utf-8")
+    assert "raw" not in page
+    assert "Stop 4a" not in page
+    assert "outcome" not in page

@@ -1,0 +1,216 @@
+"""What does each architecture buy, on the same data and under the same rules?
+
+The rules, in code: settings are chosen by accuracy on the validation split; with them
+a model is fitted again, once for each seed, on the training and validation splits
+together; each of these models sees the test split once. :func:`choose` and
+:func:`refit` are never given the test split, so they cannot peek.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from statistics import mean, stdev
+from typing import Any, NamedTuple, TypeVar
+
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from transformer_path.workshop.datasets import Examples, mnist1d
+from transformer_path.workshop.notes import note
+from transformer_path.workshop.plots import MARKERS
+from transformer_path.workshop.training import accuracy, fit, seeded
+
+Build = Callable[[int], nn.Module]
+Choice = Mapping[str, Any]
+T = TypeVar("T")
+
+
+class Published(NamedTuple):
+    """What others have reported, in percent of the test split."""
+
+    label: str
+    architecture: str | None
+    accuracy: float
+    shuffled: float
+
+
+PUBLISHED = {
+    "linear": Published("Linear", "linear", 32, 32),
+    "mlp": Published("MLP", "mlp", 68, 68),
+    "cnn": Published("CNN", "cnn", 94, 56),
+    "gru": Published("GRU", "rnn", 91, 57),
+    "human": Published("Human", None, 96, 30),
+}
+"""Test accuracies on MNIST-1D, in order and with positions shuffled, from the table in
+the README of its authors (:cite:t:`greydanus2024mnist1d`); the human, one of them, did
+about 30 % on shuffled series. The log that they keep beside it has slightly other ones
+for 6,000 steps: 31.5, 65.1, 92.3 and 89.1 %, shuffled 31.5, 66.0, 58.7 and 53.3 %."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One line of the leaderboard.
+
+    ``accuracies`` and ``shuffled`` hold the share of right answers on the test split,
+    in order and with positions shuffled, one for each seed; ``seconds`` is the mean
+    training time of one model, ``chosen`` the settings that won on validation.
+    """
+
+    name: str
+    architecture: str
+    accuracies: tuple[float, ...]
+    shuffled: tuple[float, ...]
+    parameters: int
+    seconds: float
+    chosen: dict[str, Any]
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name}: {spread(self.accuracies)} %, with positions shuffled "
+            f"{spread(self.shuffled)} %; {self.parameters:,} parameters, "
+            f"{self.seconds:.1f} s"
+        )
+
+
+def spread(shares: Sequence[float]) -> str:
+    """Write shares as percent, mean ± standard deviation.
+
+    Examples
+    --------
+    >>> spread([0.31, 0.32, 0.33])
+    '32.0 ± 1.0'
+    """
+    percent = [100 * share for share in shares]
+    if len(percent) == 1:
+        return f"{percent[0]:.1f}"
+    return f"{mean(percent):.1f} ± {stdev(percent):.1f}"
+
+
+def measure(
+    name: str,
+    build: Build,
+    choices: Iterable[Choice] = ({},),
+    *,
+    architecture: str | None = None,
+    seeds: Iterable[int] = range(5),
+    progress: bool = True,
+    **settings: Any,
+) -> Row:
+    """Measure one architecture on MNIST-1D, in order and with positions shuffled.
+
+    The settings are chosen once, on the series in order, and used for both: what
+    shuffling costs is then due to the order alone.
+
+    Parameters
+    ----------
+    name : str
+        How the row is called.
+    build : callable
+        A function from a seed to a new model, which takes (N, 40) series and gives
+        (N, 10) scores. Initial weights are drawn from that seed.
+    choices : iterable of dict
+        Settings of :func:`~transformer_path.workshop.training.fit` to choose from.
+    architecture : str, optional
+        Whose colour the row wears; known for the names in :data:`PUBLISHED`.
+    seeds : iterable of int
+        One model each.
+    progress : bool
+        Show a progress bar over the models.
+    **settings
+        Settings of ``fit`` that all choices share, such as ``steps``.
+
+    Returns
+    -------
+    Row
+
+    Examples
+    --------
+    >>> row = measure(
+    ...     "linear", lambda seed: nn.Linear(40, 10), [{"lr": 0.03}, {"lr": 0.003}],
+    ...     steps=20, seeds=range(2), progress=False,
+    ... )
+    >>> row.parameters, len(row.accuracies), row.chosen
+    (410, 2, {'steps': 20, 'lr': 0.03})
+    """
+    architecture = architecture or getattr(PUBLISHED.get(name), "architecture", None)
+    if architecture not in MARKERS:
+        raise ValueError(
+            f"architecture={architecture!r} has no colour; say whose {name!r} wears: "
+            f"architecture= one of {list(MARKERS)}."
+        )
+    seeds = list(seeds)
+    if not seeds:
+        raise ValueError("seeds is empty; range(5) measures five models.")
+    plain, shuffled = mnist1d(), mnist1d(shuffle_positions=True)
+    offers = [{**settings, **choice} for choice in choices]
+    chosen = choose(build, offers, plain.train, plain.validation, seeds[:2], progress)
+    models = refit(build, chosen, plain.train, plain.validation, seeds, progress)
+    blind = refit(build, chosen, shuffled.train, shuffled.validation, seeds, progress)
+    return Row(
+        name=name,
+        architecture=architecture,
+        accuracies=tuple(accuracy(model, plain.test) for model, _ in models),
+        shuffled=tuple(accuracy(model, shuffled.test) for model, _ in blind),
+        parameters=sum(each.numel() for each in models[0][0].parameters()),
+        seconds=mean(seconds for _, seconds in models),
+        chosen=chosen,
+    )
+
+
+def choose(
+    build: Build,
+    offers: Sequence[dict[str, Any]],
+    train: Examples,
+    validation: Examples,
+    seeds: Sequence[int],
+    progress: bool = False,
+) -> dict[str, Any]:
+    """Give the settings with the best accuracy on validation, the first of equals."""
+    if not offers:
+        raise ValueError("choices is empty; [{}] measures the settings as they are.")
+    if len(offers) == 1:
+        return offers[0]
+    scores = []
+    for offer in _bar(offers, "choosing", progress):
+        models = refit(build, offer, train, None, seeds)
+        scores.append(mean(accuracy(model, validation) for model, _ in models))
+    return offers[scores.index(max(scores))]
+
+
+def refit(
+    build: Build,
+    settings: Mapping[str, Any],
+    train: Examples,
+    validation: Examples | None,
+    seeds: Sequence[int],
+    progress: bool = False,
+) -> list[tuple[nn.Module, float]]:
+    """Fit one model for each seed, on all that is given; with its training time."""
+    if validation is not None:
+        x = torch.cat([train.x, validation.x])
+        train = Examples(x, torch.cat([train.y, validation.y]))
+    fitted = []
+    for seed in _bar(seeds, "fitting", progress):
+        with seeded(seed):
+            model = build(seed)
+        history = fit(model, train, seed=seed, progress=False, **settings)
+        fitted.append((model, history.seconds))
+    return fitted
+
+
+def enter(row: Row) -> None:
+    """Enter a row: the leaderboard of the book gathers what its pages have entered.
+
+    Noted are ``leaderboard_<name>``, all but the time, and ``time_leaderboard_<name>``,
+    which alone may differ from one build to the next.
+    """
+    rest = asdict(row)
+    seconds = rest.pop("seconds")
+    text = json.dumps(rest, default=lambda thing: getattr(thing, "__name__", "custom"))
+    note(**{f"leaderboard_{row.name}": text})
+    note(**{f"time_leaderboard_{row.name}": f"{seconds:.1f} s"})
+
+
+def _bar(items: Sequence[T], what: str, progress: bool) -> Iterable[T]:
+    return tqdm(items, desc=what, leave=False) if progress else items

@@ -1,6 +1,5 @@
 """The book's configuration: settings here, behaviour in ``docs/_ext``."""
 
-import os
 import sys
 import tomllib
 from pathlib import Path
@@ -11,18 +10,26 @@ ROOT = Path(__file__).parent
 sys.path.append(str(ROOT / "docs" / "_ext"))
 META = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
-# The kernels that run the pages: no profile of the reader's, one thread, one style.
-os.environ |= {
-    "JUPYTER_PREFER_ENV_PATH": "1",
+# The kernels that run the pages: this tree's package, no profile, style, display or
+# accelerator of the reader's, one thread, and nothing that differs from run to run.
+kernel_environment = {
+    "PYTHONPATH": str(ROOT / "src"),
     "IPYTHONDIR": str(ROOT / "docs" / "_ext" / "ipython"),
+    "MATPLOTLIBRC": str(ROOT / "docs" / "_ext" / "ipython" / "matplotlibrc"),
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    "JUPYTER_PREFER_ENV_PATH": "1",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    "PYTHONHASHSEED": "0",
+    "CUDA_VISIBLE_DEVICES": "",
     "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
     "TQDM_DISABLE": "1",
 }
 
 project = "transformer-path"
 author = META["authors"][0]["name"]
-copyright = author
+copyright = author  # noqa: A001
 release = version = META["version"]
 repository_url = META["urls"]["Source"]
 
@@ -30,7 +37,6 @@ extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
-    "sphinx.ext.intersphinx",
     "sphinx_copybutton",
     "sphinx_design",
     "sphinxcontrib.bibtex",
@@ -38,6 +44,11 @@ extensions = [
     "beside",
     "boxes",
     "folded_cells",
+    "fresh_outputs",
+    "kernel_environment",
+    "local_inventories",
+    "page_checks",
+    "run_progress",
     "sidenote",
     "source",
     "stepper",
@@ -58,10 +69,13 @@ myst_enable_extensions = [
     "dollarmath",
     "smartquotes",
 ]
+# The API's types are written for people ("Tensor, shape (N, C)"): no links from them.
+napoleon_custom_sections = [("Shapes", "params_style")]
+napoleon_use_param = False
+napoleon_use_rtype = False
 nb_execution_mode = "cache"
 nb_execution_timeout = 600
 nb_execution_in_temp = True
-nb_execution_show_tb = True
 nb_merge_streams = True
 
 html_theme = "furo"

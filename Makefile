@@ -1,0 +1,49 @@
+# make alone lists what it can do. Works with GNU make 3.81 and later.
+
+VENV ?= .venv
+PYTHON ?= python3
+BUILD := _build
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+SPHINX := $(BIN)/sphinx-build -c . -d $(BUILD)/doctrees -j 2
+
+.DEFAULT_GOAL := help
+.PHONY: help html live test examples linkcheck clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+html: $(STAMP)  ## build the book in _build/html, running what has changed
+	$(SPHINX) -W --keep-going docs $(BUILD)/html
+
+live: $(STAMP)  ## build, open on 127.0.0.1:8000, rebuild on saving a page or a module
+	$(BIN)/sphinx-autobuild -c . -d $(BUILD)/doctrees -j 2 --watch src --watch conf.py \
+	  --ignore '*/__pycache__/*' --ignore '*/docs/_ext/ipython/*' docs $(BUILD)/html
+
+test: html  ## build the book, then run every test and the checks of the code
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -n 2
+
+examples: $(STAMP)  ## write examples/, the chapters as scripts
+	PYTHONPATH=docs/_ext $(BIN)/python -m three_forms
+
+linkcheck: $(STAMP)  ## follow every link of the book (needs a network)
+	$(BIN)/sphinx-build -c . -d $(BUILD)/linkcheck/doctrees -j 2 -b linkcheck \
+	  docs $(BUILD)/linkcheck
+
+clean:  ## remove all that was built; the environment stays
+	rm -rf $(BUILD) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find src tests docs examples -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Installed again when the requirements change; a failed installation is taken up again.
+# On Linux, torch comes with gigabytes of CUDA unless PIP_EXTRA_INDEX_URL names
+# PyTorch's index of CPU wheels (README.md).
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "transformer-path needs Python 3.11 or later, and $(PYTHON) is older:" \
+	    "make PYTHON=python3.12" >&2; exit 1; }
+	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e '.[book,test]'
+	touch $(STAMP)

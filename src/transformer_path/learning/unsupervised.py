@@ -84,12 +84,12 @@ def pca(x: Tensor, n_components: int) -> Components:
             f"choose from 1 to {min(n, c)}."
         )
     mean = x.mean(0)
-    _, s, directions = torch.linalg.svd(x - mean, full_matrices=False)
-    variances = s[:n_components] ** 2 / (n - 1)
-    directions = directions[:n_components]  # (M, C)
+    _, s, vt = torch.linalg.svd(x - mean, full_matrices=False)
+    variances = s[:n_components] ** 2 / (n - 1)  # (M,)
+    directions = vt[:n_components]  # (M, C)
     largest = directions.abs().argmax(1, keepdim=True)
-    directions = directions * directions.gather(1, largest).sign()
-    return Components(mean, directions, variances)
+    sign = directions.gather(1, largest).sign()  # (M, 1)
+    return Components(mean, sign * directions, variances)
 
 
 def project(x: Tensor, components: Components) -> Tensor:
@@ -120,18 +120,11 @@ def kmeans_plus_plus(x: Tensor, n_clusters: int, generator: Generator) -> Tensor
     Parameters
     ----------
     x : Tensor
-        The points, one a row.
+        The points, one a row, (N, C).
     n_clusters : int
         How many centers, K.
     generator : Generator
         The source of randomness.
-
-    Shapes
-    ------
-    x
-        (N, C)
-    returns
-        (K, C)
 
     Raises
     ------
@@ -153,9 +146,10 @@ def kmeans_plus_plus(x: Tensor, n_clusters: int, generator: Generator) -> Tensor
     [0.0, 9.0]
     """
     _check_points(x, at_least=1)
-    if not 1 <= n_clusters <= len(x):
+    n = len(x)
+    if not 1 <= n_clusters <= n:
         raise ValueError(
-            f"n_clusters={n_clusters} for {len(x)} points; choose from 1 to {len(x)}."
+            f"n_clusters={n_clusters} for {n} points; choose from 1 to {n}."
         )
     first = torch.randint(len(x), (1,), generator=generator)
     centers = x[first]  # (1, C)
@@ -180,11 +174,12 @@ def kmeans_step(x: Tensor, centers: Tensor) -> tuple[Tensor, Tensor]:
     """
     distances = squared_distances(x, centers)  # (N, K)
     nearest, clusters = distances.min(1)
-    members = one_hot(clusters, len(centers)).to(x.dtype)  # (N, K)
-    sizes = members.sum(0)  # (K,)
-    moved = members.T @ x / sizes.clamp(min=1)[:, None]  # (K, C)
-    empty = sizes == 0
-    moved[empty] = x[nearest.argsort(descending=True)[: int(empty.sum())]]
+    members = one_hot(clusters, len(centers)).to(x)  # (N, K)
+    sizes = members.sum(0)[:, None]  # (K, 1)
+    moved = members.T @ x / sizes.clamp(min=1)  # (K, C)
+    empty = sizes[:, 0] == 0
+    farthest = nearest.argsort(descending=True)
+    moved[empty] = x[farthest[: int(empty.sum())]]
     return moved, clusters
 
 
@@ -196,18 +191,13 @@ def kmeans(
     Parameters
     ----------
     x : Tensor
-        The points, one a row.
+        The points, one a row, (N, C).
     n_clusters : int
         How many groups, K.
     generator : Generator
         The source of randomness of the start.
     max_steps : int
         Stop after so many steps at the latest.
-
-    Shapes
-    ------
-    x
-        (N, C)
 
     Raises
     ------

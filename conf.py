@@ -43,11 +43,15 @@ extensions = [
     "sphinxext.opengraph",
     "beside",
     "boxes",
+    "chapter_header",
+    "concepts",
+    "finished",
     "folded_cells",
     "fresh_outputs",
     "kernel_environment",
     "local_inventories",
     "page_checks",
+    "path_map",
     "run_progress",
     "sidenote",
     "source",
@@ -59,6 +63,7 @@ exclude_patterns = ["_*", "**/.*"]
 templates_path = ["docs/_templates"]
 nitpicky = True
 bibtex_bibfiles = ["docs/references.bib"]
+bibtex_reference_style = "author_year"
 
 myst_enable_extensions = [
     "amsmath",
@@ -73,6 +78,9 @@ myst_enable_extensions = [
 napoleon_custom_sections = [("Shapes", "params_style")]
 napoleon_use_param = False
 napoleon_use_rtype = False
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
 nb_execution_mode = "cache"
 nb_execution_timeout = 600
 nb_execution_in_temp = True

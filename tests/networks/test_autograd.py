@@ -305,8 +305,8 @@ ERRORS = {
     ),
     "seed": (
         lambda: X.backward(np.ones(3)),
-        "seed of shape (3,) does not fit a variable of shape (2, 3); it needs one "
-        "number for each number of the variable.",
+        "seed of shape (3,) does not fit the variable, which has shape (2, 3); it "
+        "needs a number for each of the variable's.",
     ),
     "broadcast": (
         lambda: X * np.ones(2),

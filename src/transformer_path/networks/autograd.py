@@ -6,8 +6,7 @@ the gradient of the output into the gradient of that input (the vector-Jacobian
 product). :meth:`Variable.backward` calls the rules from the last operation to the
 first: reverse mode (:cite:t:`baydin2018automatic`, Section 3.2).
 
-All numbers are float64. What is not finite passes through: infinity and NaN follow
-numpy's arithmetic forward and backward, and numpy warns where they arise.
+All numbers are float64. Infinity and NaN pass through; numpy warns where they arise.
 """
 
 from __future__ import annotations
@@ -15,13 +14,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import deepcopy
 from operator import add, matmul, mul, sub, truediv
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 Rule = Callable[[Array], Array]  # the output's gradient to one input's
+Operand: TypeAlias = "Variable | ArrayLike"
 Pair = tuple["Variable", "Variable", Array, Array]
 Axis = int | tuple[int, ...] | None
 
@@ -48,14 +48,12 @@ class Variable:
         a gradient computed later needs them as they were. To change a parameter,
         assign a new array: ``w.data = w.data - lr * w.grad``.
     *inputs : tuple of (Variable, Rule)
-        What the numbers were computed from, each with its rule; none for a variable
-        made by hand. A rule need not undo broadcasting.
+        What they were computed from, each with its rule, which may leave broadcasting.
 
     Attributes
     ----------
     grad : ndarray
-        The gradient of whatever :meth:`backward` was called on, in the shape of
-        ``data``. It adds up over calls until :meth:`zero_grad` clears it.
+        What :meth:`backward` found. It adds up until :meth:`zero_grad` clears it.
 
     Examples
     --------
@@ -115,8 +113,8 @@ class Variable:
         start = np.ones(self.shape) if seed is None else np.array(seed, np.float64)
         if start.shape != self.shape:
             raise ValueError(
-                f"seed of shape {start.shape} does not fit a variable of shape "
-                f"{self.shape}; it needs one number for each number of the variable."
+                f"seed of shape {start.shape} does not fit the variable, which has "
+                f"shape {self.shape}; it needs a number for each of the variable's."
             )
         pending = {self: start}
         for variable in reversed(self._inputs_first()):
@@ -145,25 +143,29 @@ class Variable:
         """Forget the gradient, as before every training step."""
         self.grad: Array = np.zeros(self.shape)
 
-    # ---- the operations: a value, and a rule for each input ------------------------
+    # The operations: a value, and a rule for each input.
 
-    def __add__(self, other: Variable | ArrayLike) -> Variable:
+    def __add__(self, other: Operand) -> Variable:
         a, b, x, y = _pair(self, "+", other)
         return Variable(x + y, (a, lambda g: g), (b, lambda g: g))
 
-    def __sub__(self, other: Variable | ArrayLike) -> Variable:
+    def __sub__(self, other: Operand) -> Variable:
         a, b, x, y = _pair(self, "-", other)
         return Variable(x - y, (a, lambda g: g), (b, lambda g: -g))
 
-    def __mul__(self, other: Variable | ArrayLike) -> Variable:
+    def __mul__(self, other: Operand) -> Variable:
         a, b, x, y = _pair(self, "*", other)
-        return Variable(x * y, (a, lambda g: g * y), (b, lambda g: g * x))
+        return Variable(
+            x * y,
+            (a, lambda g: g * y),
+            (b, lambda g: g * x),
+        )
 
-    def __truediv__(self, other: Variable | ArrayLike) -> Variable:
+    def __truediv__(self, other: Operand) -> Variable:
         a, b, x, y = _pair(self, "/", other)
         return Variable(x / y, (a, lambda g: g / y), (b, lambda g: -g * x / y**2))
 
-    def __matmul__(self, other: Variable | ArrayLike) -> Variable:
+    def __matmul__(self, other: Operand) -> Variable:
         a, b, x, y = _pair(self, "@", other)  # (..., N, K), (..., K, M)
         return Variable(
             x @ y,  # (..., N, M)
@@ -246,8 +248,6 @@ class Variable:
 
         return Variable(self.data[index], (self, rule))
 
-    # ---- a constant on the left, and what cannot be recorded -----------------------
-
     __radd__, __rmul__ = __add__, __mul__
 
     def __rsub__(self, other: ArrayLike) -> Variable:
@@ -280,7 +280,7 @@ def _unbroadcast(g: Array, shape: tuple[int, ...]) -> Array:
     return np.asarray(g.sum(axis=repeated, keepdims=True))
 
 
-def _pair(a: Variable, sign: str, b: Variable | ArrayLike) -> Pair:
+def _pair(a: Variable, sign: str, b: Operand) -> Pair:
     """Give both inputs of an operation and their numbers, if the shapes fit."""
     b = b if isinstance(b, Variable) else Variable(b)
     p, q = a.shape, b.shape

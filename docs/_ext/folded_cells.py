@@ -6,11 +6,12 @@ label that differs from its text, which screen readers and voice control trip ov
 
 from typing import Any
 
-from boxes import folded
 from myst_nb.sphinx_ import HideCodeCellNode
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.typing import ExtensionMetadata
+
+from boxes import folded
 
 
 class FoldCells(SphinxPostTransform):

@@ -63,7 +63,9 @@ def without_docstrings(code: str) -> str:
 def part_of(code: str, text: str) -> str:
     """Cut out the block that starts at the first line with ``text``."""
     lines = code.splitlines()
-    start = next(i for i, line in enumerate(lines) if text in line)
+    start = next((i for i, line in enumerate(lines) if text in line), None)
+    if start is None:
+        raise ValueError(f"no line holds {text!r}")
     indent = len(lines[start]) - len(lines[start].lstrip())
     end = start + 1
     while end < len(lines) and (
@@ -90,10 +92,8 @@ class Source(SphinxDirective):
             module, found = load(name)
             code = without_docstrings(textwrap.dedent(inspect.getsource(found)))
             code = self.excerpt(code)
-        except (ImportError, AttributeError, TypeError, StopIteration, ValueError) as e:
-            raise self.error(
-                f"{{source}} cannot show {name}: {e or 'no such part'}"
-            ) from e
+        except (ImportError, AttributeError, TypeError, ValueError) as error:
+            raise self.error(f"{{source}} cannot show {name}: {error}") from error
         self.env.note_dependency(inspect.getfile(module))
         block = nodes.literal_block(code, code, language="python")
         caption = nodes.paragraph("", "", self.link(name), classes=["tp-source-name"])

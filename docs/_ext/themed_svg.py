@@ -102,11 +102,18 @@ class ThemeSvg(SphinxPostTransform):
                     'option mystnb: image: {alt: "..."}',
                     type="themed_svg",
                     subtype="alt",
-                    location=image,
+                    location=_located(image),
                 )
             svg = Path(self.env.srcdir, image["uri"]).read_text(encoding="utf-8")
             inline = theme_svg(svg, f"f{number}-", alt)
             image.replace_self(nodes.raw("", inline, format="html"))
+
+
+def _located(node: nodes.Node) -> nodes.Node:
+    """Find the nearest ancestor that knows its line."""
+    while not node.line and node.parent is not None:
+        node = node.parent
+    return node
 
 
 def _is_local_svg(image: nodes.image) -> bool:

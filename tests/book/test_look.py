@@ -1,0 +1,311 @@
+"""A tiny book with every directive of the look, and tiny books that misuse them."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+
+ROOT = Path(__file__).parents[2]
+EXTENSIONS = ROOT / "docs" / "_ext"
+CONF = f"""
+import os, sys
+sys.path.append({str(EXTENSIONS)!r})
+os.environ["IPYTHONDIR"] = {str(EXTENSIONS / "ipython")!r}
+extensions = ["myst_nb", "sphinx.ext.autodoc", "beside", "boxes", "folded_cells",
+              "sidenote", "source", "stepper", "themed_svg"]
+myst_enable_extensions = ["colon_fence", "attrs_inline", "dollarmath"]
+html_theme = "basic"
+exclude_patterns = ["out"]
+html_static_path = [{str(ROOT / "docs" / "_static")!r}]
+nb_execution_mode = "force"
+nb_output_stderr = "warn"
+nitpicky = True
+"""
+FRONT = "---\nfile_format: mystnb\nkernelspec: {name: python3}\n---\n"
+PAGE = """# Sampler
+
+:::{sidenote}
+In the *margin*.
+:::
+
+A paragraph.
+
+::::{beside}
+$$ y = x^2 $$
+
+| symbol | shape |
+|---|---|
+| $x$ | `(N,)` |
+
+```{source} tiny_module.Square
+:part: def forward
+```
+::::
+
+```{source} tiny_module.square
+```
+
+```{source} tiny_module.Square
+:lines: 1-2
+```
+
+```{code-cell}
+:tags: [hide-input]
+from transformer_path.workshop import plots
+```
+
+```{code-cell}
+---
+mystnb:
+  image: {alt: 'a "line"'}
+  figure: {caption: "The caption.", name: fig-line}
+---
+fig, ax = plots.figure()
+plots.curves(ax, [0, 1], [0, 1], "mlp", label="MLP")
+```
+
+```{code-cell}
+---
+mystnb:
+  image: {alt: "another line"}
+---
+fig, ax = plots.figure()
+plots.curves(ax, [0, 1], [1, 0], "cnn");
+```
+
+```{code-cell}
+stepper = plots.Stepper("a point that <moves>")
+for i in range(3):
+    fig, ax = plots.figure(2, 1)
+    ax.plot(i, 0, "o", color=plots.LIGHT["key"])
+    stepper.add(fig, f"x = {i} & more")
+stepper
+```
+
+:::{failure} It is *blind*
+See {numref}`fig-line`.
+:::
+
+::::{exercise} 4.1 Change `lr`
+Do it.
+
+:::{hint}
+Small.
+:::
+:::{solution}
+```python
+answer = 1
+```
+:::
+::::
+
+## Objects
+
+```{eval-rst}
+.. autofunction:: tiny_module.square
+```
+"""
+MODULE = '''"""A module."""
+
+import torch
+
+
+def square(x):
+    """Square a number."""
+    return x * x  # (N,)
+
+
+class Square:
+    """Squares.
+
+    In two paragraphs.
+    """
+
+    def __init__(self):
+        """Nothing to do."""
+        self.n = 2
+
+    def forward(
+        self,
+        x,
+    ):
+        """Raise."""
+
+        # A comment stays.
+        return x**self.n  # (N,)
+
+    def backward(self):
+        return 2
+'''
+
+
+def build(
+    folder: Path, text: str, builder: str = "html", numfig: bool = True
+) -> subprocess.CompletedProcess:
+    (folder / "conf.py").write_text(
+        CONF + f"numfig = {numfig}\nsys.path.insert(0, {str(folder)!r})\n"
+    )
+    (folder / "index.md").write_text(FRONT + text)
+    if not (folder / "tiny_module.py").exists():
+        (folder / "tiny_module.py").write_text(MODULE.replace("import torch\n", ""))
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going"]
+    command += ["-b", builder, str(folder), str(folder / "out" / builder)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sampler")
+    done = build(folder, PAGE)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def html(book):
+    return (book / "out" / "html" / "index.html").read_text()
+
+
+@pytest.fixture(scope="module")
+def page(html):
+    return BeautifulSoup(html, "html.parser")
+
+
+def test_a_side_note_keeps_its_markup(page):
+    assert page.select_one(".tp-sidenote em").text == "margin"
+
+
+def test_formula_and_code_stand_beside_each_other(page):
+    left, right = page.select_one(".tp-beside").find_all("div", recursive=False)
+    assert left.select_one(".math")
+    assert left.select_one("table")
+    assert not left.select_one("pre")
+    assert right.select_one("pre")
+
+
+def test_source_shows_the_lines_without_docstrings(page):
+    part, whole, lines = (box.pre.text for box in page.select(".tp-source"))
+    assert whole == "def square(x):\n    return x * x  # (N,)\n"
+    assert part == (
+        "def forward(\n    self,\n    x,\n):\n"
+        "    # A comment stays.\n    return x**self.n  # (N,)\n"
+    )
+    assert lines == "class Square:\n    def __init__(self):\n"
+
+
+def test_source_links_to_the_reference_where_there_is_one(page):
+    listed, unlisted = page.select(".tp-source-name")[1:]
+    assert listed.a["href"] == "#tiny_module.square"
+    assert unlisted.a is None
+    assert unlisted.text == "tiny_module.Square"
+
+
+def test_hidden_code_folds_under_a_label_that_says_so(page):
+    summary = page.select_one("details.tp-code > summary")
+    assert summary.text == "Show code cell source"
+    assert summary.attrs == {}
+
+
+def test_figures_follow_the_theme(page, html):
+    first, second = page.select("svg.tp-svg")[:2]
+    assert first["aria-label"] == 'a "line"'
+    assert first["role"] == "img"
+    assert "var(--tp-mlp, #b5501a)" in str(first)
+    assert "max-width: 29.4rem" in first["style"]
+    assert second["aria-label"] == "another line"
+    for svg in (first, second):
+        assert not svg.find(["metadata", "style"])
+        assert not re.search(r"DejaVu|sans-serif|<!--|<\?xml", str(svg))
+        assert not svg.has_attr("width")
+        texts = [t for t in svg.find_all("text") if "font-size" in t["style"]]
+        assert texts
+    assert "MLP" in first.text
+    figure = first.find_parent("figure")
+    assert figure["id"] == "fig-line"
+    assert "The caption." in figure.figcaption.text
+    assert "<img" not in html
+
+
+def test_ids_of_all_drawings_differ_and_are_found(page):
+    ids = [e["id"] for e in page.select("svg [id]")]
+    assert len(ids) == len(set(ids))
+    text = "".join(map(str, page.select("svg")))
+    used = re.findall(r'url\(#([^)]*)\)|href="#([^"]*)"', text)
+    assert used
+    assert {a or b for a, b in used} <= set(ids)
+
+
+def test_a_stepper_is_a_named_group_of_themed_frames(page, html):
+    stepper = page.select_one(".tp-stepper")
+    assert stepper["role"] == "group"
+    assert stepper["aria-label"] == "a point that <moves>"
+    assert "style" not in stepper.attrs
+    captions = [c.text for c in stepper.select("figcaption")]
+    assert captions == [f"x = {i} & more" for i in range(3)]
+    label = stepper.select_one("svg")["aria-label"]
+    assert label == "a point that <moves>: x = 0 & more"
+    assert "var(--tp-key, #976204)" in str(stepper)
+    assert page.select_one('script[src*="stepper.js"]')
+
+
+def test_boxes_have_titles_and_exercises_targets(page):
+    failure, exercise = page.select(".tp-box")
+    title = failure.select_one(".tp-box-title")
+    assert title.text == "It is blind"
+    assert title.em
+    assert exercise["id"] == "exercise-4-1"
+    assert exercise.select_one(".tp-box-title").text == "Exercise 4.1 Change lr"
+    folds = exercise.select("details")
+    assert [f.summary.text for f in folds] == ["Hint", "Solution"]
+    assert not any(f.has_attr("open") for f in folds)
+    assert folds[1].pre.text == "answer = 1\n"
+
+
+def test_other_builders_get_everything_unfolded(book):
+    done = build(book, PAGE, builder="text", numfig=False)
+    text = (book / "out" / "text" / "index.txt").read_text()
+    assert "answer = 1" in text
+    assert "Small." in text
+    assert "Traceback" not in done.stderr
+
+
+def test_a_page_is_read_again_when_its_source_changed(tmp_path):
+    text = "# Page\n\n```{source} tiny_module.square\n```\n"
+    assert build(tmp_path, text).returncode == 0
+    module = tmp_path / "tiny_module.py"
+    module.write_text(module.read_text().replace("x * x", "x ** 2"))
+    assert build(tmp_path, text).returncode == 0
+    shown = BeautifulSoup(
+        (tmp_path / "out" / "html" / "index.html").read_text(), "html.parser"
+    )
+    assert "x ** 2" in shown.select_one(".tp-source pre").text
+
+
+@pytest.mark.parametrize(
+    ("text", "warning"),
+    [
+        ("```{source} tiny_module.cube\n```", "cannot show tiny_module.cube"),
+        (
+            "```{source} tiny_module.square\n:part: def cube\n```",
+            "cannot show tiny_module.square: no line holds 'def cube'",
+        ),
+        ("```{source} no_module.cube\n```", "No module named 'no_module'"),
+        ("````{beside}\n```python\nx\n```\n````", "as its last block, code"),
+        ("````{beside}\n$$x$$\n\nwords\n````", "as its last block, code"),
+        (":::{exercise} Change it\nDo.\n:::", "has no number and title"),
+        (":::{failure}\nNo title\n:::", "failure"),
+        (
+            "```{code-cell}\nfrom transformer_path.workshop import plots\n"
+            "fig, ax = plots.figure()\n```",
+            "figure without alternative text",
+        ),
+    ],
+)
+def test_mistakes_are_reported_where_they_are(tmp_path, text, warning):
+    done = build(tmp_path, f"# Page\n\n{text}\n")
+    assert done.returncode == 1
+    assert warning in done.stderr
+    assert re.search(r"index\.(md|ipynb):\d+: (WARNING|ERROR)", done.stderr)

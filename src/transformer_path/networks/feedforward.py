@@ -114,7 +114,8 @@ def linear(x: T, weight: T, bias: T) -> T:
             f"{tuple(weight.shape)}: the layer expects {weight.shape[1]} numbers along "
             "the last axis of x."
         )
-    return x @ weight.transpose(1, 0) + bias  # (..., C) @ (C, F) + (F,)
+    # (..., C) @ (C, F) + (F,) -> (..., F)
+    return x @ weight.transpose(1, 0) + bias
 
 
 def feedforward(
@@ -156,9 +157,11 @@ def feedforward(
             f"{len(parameters)} parameters do not pair up; a network is a list of "
             "weight, bias, weight, bias, and so on."
         )
-    for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
-        x = activation(linear(x, weight, bias))  # (..., F)
-    return linear(x, weights[-1], biases[-1])  # (..., K)
+    last = len(weights) - 1
+    for i in range(last):
+        x = linear(x, weights[i], biases[i])
+        x = activation(x)  # (..., F)
+    return linear(x, weights[last], biases[last])
 
 
 def descend(parameters: Iterable[T], lr: float) -> None:

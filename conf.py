@@ -49,6 +49,7 @@ extensions = [
     "folded_cells",
     "fresh_outputs",
     "kernel_environment",
+    "leaderboard",
     "local_inventories",
     "page_checks",
     "path_map",
@@ -58,6 +59,7 @@ extensions = [
     "stepper",
     "themed_svg",
     "mathml",
+    "three_forms",
 ]
 exclude_patterns = ["_*", "**/.*"]
 templates_path = ["docs/_templates"]

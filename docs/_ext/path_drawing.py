@@ -128,5 +128,5 @@ class Drawing:
 
 
 def _words(stop: Stop) -> str:
-    planned = "" if stop.page else " <small>to come</small>"
-    return f"<b>{stop.number}</b> <span>{escape(stop.short)}</span>{planned}"
+    words = f"<b>{stop.number}</b> <span>{escape(stop.short)}</span>"
+    return words if stop.page else f"<span>{words} <small>to come</small></span>"

@@ -16,6 +16,7 @@ class Size:
     """The measures of one kind of map, in pixels at its full width."""
 
     column: int
+    margin: int
     lane: int
     radius: int
     row: int
@@ -26,10 +27,26 @@ class Size:
 
 
 LARGE = Size(
-    column=116, lane=44, radius=17, row=214, top=84, part=68, label=36, max_columns=9
+    column=117,
+    margin=58,
+    lane=44,
+    radius=17,
+    row=204,
+    top=88,
+    part=72,
+    label=36,
+    max_columns=9,
 )
 SMALL = Size(
-    column=56, lane=16, radius=12, row=0, top=32, part=0, label=0, max_columns=99
+    column=62,
+    margin=14,
+    lane=16,
+    radius=12,
+    row=0,
+    top=30,
+    part=0,
+    label=0,
+    max_columns=99,
 )
 
 
@@ -69,11 +86,11 @@ def lay_out(path: Sequence[Stop], size: Size) -> Layout:
     places = {}
     for number, column in enumerate(columns):
         row = int(number >= end)
-        x = size.column * (number - end * row + 0.5)
+        x = size.margin + size.column * (number - end * row)
         for lane, stop in enumerate(column):
             offset = size.lane * (2 * lane - len(column) + 1)
             places[stop.number] = Place(x, size.top + row * size.row + offset, row)
-    width = longest * size.column
+    width = 2 * size.margin + size.column * (longest - 1)
     lines = [
         Line(start, stop.number, piece)
         for stop in path

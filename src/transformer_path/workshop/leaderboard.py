@@ -43,9 +43,9 @@ PUBLISHED = {
     "human": Published("Human", None, 96, 30),
 }
 """Test accuracies on MNIST-1D, in order and with positions shuffled, from the table in
-the README of its authors (:cite:t:`greydanus2024mnist1d`); the human, one of them, did
-about 30 % on shuffled series. The log that they keep beside it has slightly other ones
-for 6,000 steps: 31.5, 65.1, 92.3 and 89.1 %, shuffled 31.5, 66.0, 58.7 and 53.3 %."""
+the README that goes with :cite:t:`greydanus2024mnist1d`; there the shuffled figure of
+the human expert reads "~30 %". The authors' own log, at 6,000 steps, has 31.5, 65.1,
+92.3 and 89.1 % for the four models, shuffled 31.5, 66.0, 58.7 and 53.3 %."""
 
 
 @dataclass(frozen=True, kw_only=True)

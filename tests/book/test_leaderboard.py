@@ -1,0 +1,193 @@
+"""A small book whose pages enter rows, and the table made of them."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+
+ROOT = Path(__file__).parents[2]
+EXTENSIONS = ROOT / "docs" / "_ext"
+sys.path.append(str(EXTENSIONS))
+
+from leaderboard_table import Line, table  # noqa: E402
+
+CONFIGURATION = """
+extensions = ["myst_nb", "kernel_environment", "fresh_outputs", "leaderboard"]
+exclude_patterns = ["_build"]
+html_theme = "basic"
+nb_execution_mode = "cache"
+"""
+BOARD = """# Board
+
+```{leaderboard}
+```
+
+```{toctree}
+:glob:
+*
+```
+"""
+PAGE = """---
+file_format: mystnb
+kernelspec: {{name: python3}}
+stop: "{stop}"
+---
+# {title}
+
+```{{code-cell}}
+from transformer_path.workshop.notes import note
+note(**{{"leaderboard_{name}": {row!r}, "time_leaderboard_{name}": "1.2 s"}})
+```
+"""
+ROW = {
+    "name": "mlp",
+    "architecture": "mlp",
+    "accuracies": [0.63, 0.65],
+    "shuffled": [0.62, 0.62],
+    "parameters": 15210,
+    "chosen": {"lr": 0.01},
+}
+
+
+@pytest.fixture
+def book(tmp_path, monkeypatch):
+    monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "1")
+    monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+    (tmp_path / "conf.py").write_text(CONFIGURATION)
+    (tmp_path / "index.md").write_text(BOARD)
+    (tmp_path / "brief.md").write_text("# Brief\n\n```{leaderboard}\n:brief:\n```\n")
+    return tmp_path
+
+
+def write_page(book, name, row=ROW, title="Feedforward", stop="4a", docname="page"):
+    row = row if isinstance(row, str) else json.dumps(row)
+    page = PAGE.format(name=name, row=row, title=title, stop=stop)
+    (book / f"{docname}.md").write_text(page)
+
+
+def build(book, builder="html"):
+    out = book / "_build" / builder
+    warnings = book / "warnings.txt"
+    command = [
+        sys.executable,
+        "-m",
+        "sphinx",
+        "-q",
+        "-b",
+        builder,
+        "-w",
+        warnings,
+        "-d",
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(EXTENSIONS), "NO_COLOR": "1"}
+    done = subprocess.run(
+        [*command, book / "_build" / "doctrees", book, out],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return out, warnings.read_text()
+
+
+def rows(path):
+    soup = BeautifulSoup(path.read_text(), "html.parser")
+    return {
+        row.th.get_text(" ", strip=True): [
+            cell.get_text(" ", strip=True) for cell in row.find_all("td")
+        ]
+        for row in soup.find("table", class_="tp-board").tbody.find_all("tr")
+    }
+
+
+def test_a_row_is_gathered_and_refreshed_when_its_page_changes(book):
+    write_page(book, "mlp")
+    out, warnings = build(book)
+    assert warnings == ""
+    board = rows(out / "index.html")
+    assert list(board) == [
+        "Linear published",
+        "MLP",
+        "GRU published",
+        "CNN published",
+        "Human published",
+    ]
+    assert board["MLP"] == [
+        "",
+        "64.0 ± 1.4",
+        "62.0 ± 0.0",
+        "68 / 68",
+        "15,210",
+        "1.2 s",
+        "4a · Feedforward",
+    ]
+    assert board["CNN published"] == ["", "94", "–", "94 / 56", "–", "–", "–"]
+    brief = rows(out / "brief.html")
+    assert brief["MLP"] == ["", "64.0 ± 1.4"]
+    assert 'href="page.html"' in (out / "brief.html").read_text()
+
+    write_page(book, "mlp", ROW | {"accuracies": [0.99, 0.99]})
+    out, warnings = build(book)
+    assert warnings == ""
+    assert list(rows(out / "index.html"))[-1] == "MLP"
+
+    (book / "page.md").unlink()
+    out, _ = build(book)
+    assert "MLP published" in rows(out / "index.html")
+
+
+def test_what_cannot_be_a_row_is_named(book):
+    write_page(book, "mlp")
+    write_page(book, "mlp", docname="second")
+    write_page(book, "mine", {"architecture": "mlp"}, docname="third")
+    out, warnings = build(book)
+    assert (
+        "second.md: WARNING: the row 'mlp' of the leaderboard is in page too; "
+        "give one another name. [leaderboard.twice]"
+    ) in warnings
+    assert (
+        "third.md: WARNING: the row 'mine' of the leaderboard cannot be read "
+        "(KeyError('accuracies')); note it by enter(). [leaderboard.row]"
+    ) in warnings
+    assert "mine" not in rows(out / "index.html")
+
+
+def test_other_builders_get_a_list(book):
+    write_page(book, "mlp")
+    out, warnings = build(book, "text")
+    assert warnings == ""
+    text = (out / "index.txt").read_text()
+    assert "* MLP: 64.0 ± 1.4" in text
+    assert "* CNN: 94 (published)" in text
+
+
+LINES = [
+    Line(label="<one>", colour="mlp", accuracies=(70.0,)),
+    Line(label="two", colour="cnn", accuracies=(80.0, 90.0), shuffled=(50.0, 52.0)),
+]
+
+
+def test_marks_stand_where_the_numbers_are():
+    soup = BeautifulSoup(table(LINES, str, brief=False), "html.parser")
+    one, two = soup.tbody.find_all("tr")
+    assert one.th.get_text() == "<one>"
+    assert one.find(class_="range") is None
+    assert one["style"] == "--tp-of: var(--tp-mlp)"
+    marks = {mark["class"][0]: mark["style"] for mark in two.find_all("i")}
+    assert marks == {
+        "stick": "left: 0.0%; width: 85.0%",
+        "range": "left: 77.9%; width: 14.1%",
+        "shuffled": "left: 51.0%",
+        "dot": "left: 85.0%",
+    }
+
+
+def test_the_table_has_a_caption_and_heads_for_every_cell():
+    soup = BeautifulSoup(table(LINES, str, brief=False), "html.parser")
+    heads = [int(h.get("colspan", 1)) for h in soup.thead.find_all("th", scope="col")]
+    assert sum(heads) == len(soup.tbody.tr.find_all(["th", "td"]))
+    assert soup.caption.get_text().startswith("Right answers on the test split")

@@ -126,11 +126,12 @@ def forms(app: Sphinx, docname: str) -> list[nodes.Node]:
     if "has_code" not in app.env.metadata[docname]:
         return []
     own = app.builder.get_target_uri(docname)
-    file = f"examples/{docname}.ipynb"
+    name = docname.replace("-", "_")  # as three_forms names them
+    file = f"examples/{name}.ipynb"
     repository = app.config.repository_url.removeprefix("https://github.com/")
     colab = f"https://colab.research.google.com/github/{repository}/blob/main/{file}"
     return [
-        link("script", relative_uri(own, f"examples/{docname}.py")),
+        link("script", relative_uri(own, f"examples/{name}.py")),
         nodes.Text(" · "),
         link("notebook", relative_uri(own, file)),
         nodes.Text(" · "),

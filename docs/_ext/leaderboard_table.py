@@ -74,7 +74,8 @@ def table(lines: Sequence[Line], uri: Callable[[str], str], *, brief: bool) -> s
     return (
         '<div class="tp-board-scroll" tabindex="0" role="region" '
         'aria-label="Leaderboard">'
-        f'<table class="{kind}"><caption>{_caption(lines, brief)}</caption>'
+        f'<table class="{kind}">'
+        f"<caption><span>{_caption(lines, brief)}</span></caption>"
         f"<thead><tr>{columns}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
@@ -83,7 +84,7 @@ def _row(line: Line, uri: Callable[[str], str], brief: bool) -> str:
     label = escape(line.label)
     if brief and line.page:
         label = f'<a href="{escape(uri(line.page))}">{label}</a>'
-    cells = [_lollipop(line), line.figure if line.accuracies else f"{line.percent:g}"]
+    cells = [_lollipop(line, brief), _accuracy(line, brief)]
     if not line.accuracies:
         label += ' <span class="tp-board-note">published</span>'
     if not brief:
@@ -103,13 +104,19 @@ def _row(line: Line, uri: Callable[[str], str], brief: bool) -> str:
     )
 
 
-def _lollipop(line: Line) -> str:
+def _accuracy(line: Line, brief: bool) -> str:
+    if not line.accuracies:
+        return f"{line.percent:g}"
+    return f"{line.percent:.1f}" if brief else spread(line.accuracies)
+
+
+def _lollipop(line: Line, brief: bool) -> str:
     """Draw a stick as long as the accuracy, a dot at its end, and the spread."""
     parts = [_mark("stick", 0, line.percent)]
     if len(line.accuracies) > 1:
         half = stdev(line.accuracies)
         parts.append(_mark("range", line.percent - half, line.percent + half))
-    if line.shuffled:
+    if line.shuffled and not brief:
         parts.append(_mark("shuffled", mean(line.shuffled)))
     parts.append(_mark("dot" if line.accuracies else "dot hollow", line.percent))
     return f'<div class="tp-lollipop" aria-hidden="true">{"".join(parts)}</div>'

@@ -127,7 +127,7 @@ def test_a_row_is_gathered_and_refreshed_when_its_page_changes(book):
     ]
     assert board["CNN published"] == ["", "94", "–", "94 / 56", "–", "–", "–"]
     brief = rows(out / "brief.html")
-    assert brief["MLP"] == ["", "64.0 ± 1.4"]
+    assert brief["MLP"] == ["", "64.0"]
     assert 'href="page.html"' in (out / "brief.html").read_text()
 
     write_page(book, "mlp", ROW | {"accuracies": [0.99, 0.99]})

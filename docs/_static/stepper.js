@@ -62,7 +62,7 @@
       const steps = { ArrowLeft: -1, ArrowRight: 1, Home: -last, End: last };
       if (!(event.key in steps) || event.altKey || event.ctrlKey || event.metaKey) return;
       event.preventDefault();
-      event.stopPropagation(); // the theme turns pages with the arrows
+      event.stopPropagation(); // arrows may also turn pages
       pause();
       show(now + steps[event.key]);
       if (event.target !== slider) said.textContent = texts[now];

@@ -136,6 +136,15 @@ def test_labels_of_lines_that_end_together_do_not_touch():
     assert (boxes[3].y0 + boxes[3].y1) / 2 == pytest.approx(centre, abs=2)
 
 
+def test_the_label_of_a_line_that_leaves_stays_beside_the_axes():
+    fig, ax = plots.figure()
+    ax.set(xlim=(0, 1), ylim=(0, 100))
+    plots.label_end(ax, 1, 1e9, "away")
+    fig.canvas.draw()
+    box = ax.texts[0].get_window_extent()
+    assert (box.y0 + box.y1) / 2 == pytest.approx(ax.bbox.y1, abs=2)
+
+
 def test_a_heatmap_is_as_opaque_as_its_values():
     _, ax = plots.figure()
     values = np.array([[0.0, 0.5], [1.0, -1.0], [0.25, 0.0]])

@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
+from matplotlib.text import Annotation
 from numpy.typing import ArrayLike
 
 LIGHT = {
@@ -100,21 +101,23 @@ def label_end(ax: Axes, x: float, y: float, text: str, color: str = "ink") -> No
     ax : Axes
         Where to draw; set its limits and scales before.
     x, y : float
-        The last point of the line.
+        The last point of the line. Where it lies outside the axes, the label stays
+        at their edge.
     text : str
         What the line shows.
     color : str
         Name of a colour of the book.
     """
+    low, high = sorted(ax.get_ylim())
     ax.annotate(
         text,
-        (float(x), float(y)),
+        (float(x), min(max(float(y), low), high)),
         xytext=(7, 0),
         textcoords="offset points",
         va="center",
         color=LIGHT[color],
         fontweight="bold",
-        gid=f"end-{len(ax.texts)}",
+        gid=_END,
         annotation_clip=False,
     )
     _spread(ax)
@@ -122,11 +125,11 @@ def label_end(ax: Axes, x: float, y: float, text: str, color: str = "ink") -> No
 
 def _spread(ax: Axes, gap: float = 12.0) -> None:
     """Shift end labels up and down until none is nearer than ``gap`` points."""
-    labels = [t for t in ax.texts if str(t.get_gid()).startswith("end-")]
+    labels = [t for t in ax.texts if isinstance(t, Annotation) and t.get_gid() == _END]
     points = 72 / ax.get_figure(root=True).dpi  # type: ignore[union-attr]
-    at = np.array([ax.transData.transform(t.xy)[1] * points for t in labels])  # type: ignore[attr-defined]
+    at = np.array([ax.transData.transform(label.xy)[1] for label in labels])
     order = np.argsort(at, kind="stable")
-    placed = at[order].copy()
+    placed = at[order] * points
     for _ in range(100):
         overlap = np.maximum(0, gap - np.diff(placed))
         if not overlap.any():
@@ -134,7 +137,7 @@ def _spread(ax: Axes, gap: float = 12.0) -> None:
         placed[:-1] -= overlap / 2
         placed[1:] += overlap / 2
     for index, height in zip(order, placed, strict=True):
-        labels[index].set_position((7, height - at[index]))
+        labels[index].set_position((7, height - at[index] * points))
 
 
 def heatmap(
@@ -182,6 +185,7 @@ def _square(i: float, j: float) -> Path:
     return Path(corners, closed=True)
 
 
+_END = "label-end"
 _CORNERS = [(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5), (-0.5, -0.5)]
 
 

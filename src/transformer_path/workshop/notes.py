@@ -41,8 +41,9 @@ def note(**numbers: str) -> None:
 
         for name, text in numbers.items():
             # The output that myst_nb's glue would publish: a page needs no myst_nb.
+            # In quotes, or the prose would show "1,097" as the pair (1, 97).
             display(
-                {"application/papermill.record/text/plain": text},
+                {"application/papermill.record/text/plain": repr(text)},
                 metadata={
                     "scrapbook": {
                         "name": name,

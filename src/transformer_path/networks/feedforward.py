@@ -82,11 +82,11 @@ def linear(x: T, weight: T, bias: T) -> T:
     x
         (..., C)
     weight
-        (F, C), one row for each neuron
+        (F, C), one row for each neuron; (S, F, C) for S layers at once
     bias
-        (F,)
+        (F,); (S, 1, F) for S layers at once
     result
-        (..., F)
+        (..., F); (S, N, F) for S layers at once
 
     Raises
     ------
@@ -102,20 +102,20 @@ def linear(x: T, weight: T, bias: T) -> T:
     >>> torch.allclose(twice, linear(x, w @ v, w @ torch.ones(4)), atol=1e-5)
     True
     """
-    if len(weight.shape) != 2 or tuple(bias.shape) != tuple(weight.shape[:1]):
+    if len(weight.shape) < 2 or bias.shape[-1:] != weight.shape[-2:-1]:
         raise ValueError(
             f"weight of shape {tuple(weight.shape)} and bias of shape "
             f"{tuple(bias.shape)} make no layer; expected (F, C) and (F,), one row and "
             "one bias for each of the F neurons."
         )
-    if not x.shape or x.shape[-1] != weight.shape[1]:
+    if x.shape[-1:] != weight.shape[-1:]:
         raise ValueError(
             f"x of shape {tuple(x.shape)} does not fit weight of shape "
-            f"{tuple(weight.shape)}: the layer expects {weight.shape[1]} numbers along "
-            "the last axis of x."
+            f"{tuple(weight.shape)}: the layer expects {weight.shape[-1]} numbers "
+            "along the last axis of x."
         )
     # (..., C) @ (C, F) + (F,) -> (..., F)
-    return x @ weight.transpose(1, 0) + bias
+    return x @ weight.transpose(-1, -2) + bias
 
 
 def feedforward(

@@ -68,7 +68,13 @@ class Exercise(Box):
                 "write for example {exercise} 1.1 Change a number"
             )
         number, text = match.groups()
-        box["ids"].append(f"exercise-{number.replace('.', '-')}")
+        target = f"exercise-{number.replace('.', '-')}"
+        box["ids"].append(target)
+        # Known to Sphinx, so that prose can link to it: [exercise 1.1](#exercise-1-1).
+        std = self.env.domains.standard_domain
+        std.note_hyperlink_target(
+            target, self.env.docname, target, f"Exercise {number}"
+        )
         before = nodes.inline("", f"Exercise {number}", classes=["tp-box-number"])
         return [
             before,
@@ -119,7 +125,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_directive("solution", Fold)
     return {
         "version": "1",
-        "env_version": 1,
+        "env_version": 2,
         "parallel_read_safe": True,
         "parallel_write_safe": True,
     }

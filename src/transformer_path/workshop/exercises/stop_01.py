@@ -72,8 +72,8 @@ def features_that_do_not_move(answer: object) -> str:
     if share < 0.45:
         raise Different(
             f"A shift changes nothing, well done, but only {share:.0%} of the "
-            "validation set are right; more than half are possible. What else survives a shift? "
-            "How often each value occurs does."
+            "validation set are right; more than half are possible. What else survives "
+            "a shift? How often each value occurs does."
         )
     return (
         f"{share:.0%} of the validation set are right, by a linear classifier that "

@@ -110,10 +110,11 @@ def _labels(split: str, outputs: Tensor, y: Tensor) -> None:
         )
     low, high, classes = int(y.min()), int(y.max()), outputs.shape[1]
     if low < 0 or high >= classes:
+        shift = low != 0 and high - low < classes
+        advice = "count from 0" if shift else f"give the last layer {high + 1} outputs"
         raise ValueError(
             f"{split}.y holds labels from {low} to {high}, but the model gives "
-            f"{classes} scores, for labels from 0 to {classes - 1}; count from 0, or "
-            f"give the last layer {high + 1} outputs."
+            f"{classes} scores, for labels from 0 to {classes - 1}; {advice}."
         )
 
 

@@ -1,0 +1,167 @@
+import random
+import re
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from mnist1d.data import get_dataset_args, make_dataset
+
+from transformer_path.workshop import datasets
+from transformer_path.workshop.datasets import Examples, digits, mnist1d, split, table
+
+LOADERS = {"mnist1d": mnist1d, "digits": digits}
+
+
+@pytest.mark.parametrize("load", LOADERS.values(), ids=LOADERS)
+def test_splits_share_no_example(load):
+    rows = [tuple(row.tolist()) for part in load() for row in part.x]
+    assert len(set(rows)) == len(rows)
+
+
+@pytest.mark.parametrize("load", LOADERS.values(), ids=LOADERS)
+def test_types_and_classes(load):
+    for x, y in load():
+        assert (x.dtype, y.dtype) == (torch.float32, torch.int64)
+        assert len(x) == len(y)
+        shares = y.bincount(minlength=10) / len(y)
+        assert len(shares) == 10
+        assert shares.min() > 0.06
+        assert shares.max() < 0.16
+
+
+def test_digits_are_the_same_whenever_they_are_loaded():
+    for old, new in zip(digits(), digits(), strict=True):
+        assert torch.equal(old.x, new.x)
+        assert torch.equal(old.y, new.y)
+
+
+def test_mnist1d_is_the_published_one():
+    train, validation, test = mnist1d()
+    random.seed(1)
+    np.random.seed(1)
+    raw = make_dataset(get_dataset_args())
+    assert np.allclose(torch.cat([train.x, validation.x]), raw["x"], atol=1e-6)
+    assert np.array_equal(torch.cat([train.y, validation.y]), raw["y"])
+    assert np.allclose(test.x, raw["x_test"], atol=1e-6)
+    assert np.array_equal(test.y, raw["y_test"])
+
+
+def test_mnist1d_leaves_the_shared_generators_alone(monkeypatch):
+    def seeding(arguments):
+        random.seed(42)
+        np.random.seed(42)
+        x, y = np.zeros((4000, 40)), np.zeros(4000)
+        return {"x": x, "y": y, "x_test": x, "y_test": y}
+
+    monkeypatch.setattr("mnist1d.data.make_dataset", seeding)
+    random.seed(5)
+    np.random.seed(5)
+    expected = random.random(), np.random.random()
+    random.seed(5)
+    np.random.seed(5)
+    datasets._mnist1d.__wrapped__()
+    assert (random.random(), np.random.random()) == expected
+
+
+def test_shuffled_positions_are_one_permutation_of_all_series():
+    plain, shuffled = mnist1d(), mnist1d(shuffle_positions=True)
+    x, moved = plain.train.x, shuffled.train.x
+    # Find, for each new position, the old one by its values over all series.
+    order = [int((x == column[:, None]).all(0).nonzero()) for column in moved.T]
+    assert sorted(order) == list(range(40))
+    assert order != list(range(40))
+    for old, new in zip(plain, shuffled, strict=True):
+        assert torch.equal(old.x[:, order], new.x)
+        assert torch.equal(old.y, new.y)
+
+
+def test_table_reads_what_was_written(tmp_path):
+    path = tmp_path / "flowers.csv"
+    path.write_text("length,width,class\n5.1,3.5,0\n6.2,2.9,1\n\n4.9,3e0,0\n")
+    x, y = table(path)
+    assert torch.equal(x, torch.tensor([[5.1, 3.5], [6.2, 2.9], [4.9, 3.0]]))
+    assert torch.equal(y, torch.tensor([0, 1, 0]))
+    assert (x.dtype, y.dtype) == (torch.float32, torch.int64)
+
+
+def test_table_needs_no_names_of_columns(tmp_path):
+    path = tmp_path / "flowers.csv"
+    path.write_text("5.1,3.5,0\n6.2,2.9,1\n")
+    assert len(table(str(path)).y) == 2
+
+
+def test_a_missing_table_is_named(tmp_path):
+    path = tmp_path / "flwers.csv"
+    message = (
+        f"there is no file {path} (looked for in {tmp_path}); check the name, or give "
+        "the whole path."
+    )
+    with pytest.raises(FileNotFoundError, match=f"^{re.escape(message)}$"):
+        table(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", " holds no examples; it needs one line for each."),
+        ("length,class\n", " holds no examples; it needs one line for each."),
+        ("1\n", ", line 1 has 1 values; expected 2 or more."),
+        (
+            "a,b,c\n1,2,0\n1,0\n",
+            ", line 3 has 2 values; expected 3 as in the first example.",
+        ),
+        (
+            "1,2,0\n1,two,0\n",
+            ", line 2, column 2: 'two' is not a finite number; fill it in, or leave "
+            "the line out.",
+        ),
+        (
+            "1,2,0\n1,,0\n",
+            ", line 2, column 2: '' is not a finite number; fill it in, or leave the "
+            "line out.",
+        ),
+        (
+            "1,nan,0\n",
+            ", line 1, column 2: 'nan' is not a finite number; fill it in, or leave "
+            "the line out.",
+        ),
+        (
+            "1,2,0.5\n",
+            ", line 1: the label '0.5' is not one of 0, 1, 2, ...; the last column "
+            "must number the classes.",
+        ),
+        (
+            "1,2,-1\n",
+            ", line 1: the label '-1' is not one of 0, 1, 2, ...; the last column "
+            "must number the classes.",
+        ),
+    ],
+)
+def test_a_bad_table_says_where(tmp_path, text, message):
+    path = tmp_path / "flowers.csv"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=f"^{re.escape(str(path) + message)}$"):
+        table(path)
+
+
+@given(n=st.integers(5, 60), seed=st.integers(0, 1000))
+def test_split_deals_every_example_once(n, seed):
+    examples = Examples(torch.arange(n).float()[:, None], torch.arange(n))
+    parts = split(examples, seed=seed)
+    assert sorted(torch.cat([part.y for part in parts]).tolist()) == list(range(n))
+    for x, y in parts:
+        assert torch.equal(x[:, 0].long(), y)
+    again = split(examples, seed=seed)
+    assert all(torch.equal(a.y, b.y) for a, b in zip(parts, again, strict=True))
+
+
+def test_split_refuses_empty_splits():
+    two = Examples(torch.zeros(2, 1), torch.zeros(2))
+    message = (
+        "2 examples with validation=0.2 and test=0.2 give splits of 2, 0 and 0; each "
+        "needs at least one."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        split(two)

@@ -44,6 +44,7 @@ extensions = [
     "beside",
     "boxes",
     "chapter_header",
+    "chapter_list",
     "concepts",
     "finished",
     "folded_cells",
@@ -60,6 +61,7 @@ extensions = [
     "themed_svg",
     "mathml",
     "three_forms",
+    "navigation_levels",
 ]
 exclude_patterns = ["_*", "**/.*"]
 templates_path = ["docs/_templates"]
@@ -93,6 +95,7 @@ html_math_renderer = "mathml"
 html_title = project
 html_baseurl = META["urls"]["Book"]
 html_static_path = ["docs/_static"]
+html_favicon = "docs/_static/favicon.svg"
 html_show_sourcelink = False
 html_css_files = ["book.css", "stepper.css"]
 html_js_files = [("book.js", {"defer": "defer"})]

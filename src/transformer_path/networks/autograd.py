@@ -52,7 +52,7 @@ class Variable:
 
     Attributes
     ----------
-    grad : ndarray
+    grad : numpy.ndarray
         What :meth:`backward` found. It adds up until :meth:`zero_grad` clears it.
 
     Examples
@@ -166,9 +166,9 @@ class Variable:
         return Variable(x / y, (a, lambda g: g / y), (b, lambda g: -g * x / y**2))
 
     def __matmul__(self, other: Operand) -> Variable:
-        a, b, x, y = _pair(self, "@", other)  # (..., N, K), (..., K, M)
+        a, b, x, y = _pair(self, "@", other)
         return Variable(
-            x @ y,  # (..., N, M)
+            x @ y,  # (..., N, K) @ (..., K, M)
             (a, lambda g: g @ y.swapaxes(-1, -2)),
             (b, lambda g: x.swapaxes(-1, -2) @ g),
         )

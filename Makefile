@@ -23,7 +23,7 @@ live: $(STAMP)  ## build, open on 127.0.0.1:8000, rebuild on saving a page or a 
 test: html  ## build the book, then run every test and the checks of the code
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist worksteal
 
 examples: $(STAMP)  ## write examples/, the chapters as scripts
 	PYTHONPATH=docs/_ext $(BIN)/python -m three_forms

@@ -73,12 +73,14 @@ class Freshness:
         self.ear.suppressed = app.config.suppress_warnings
         logging.getLogger(NAMESPACE).addHandler(self.ear)
         shutil.rmtree(Path(app.outdir, "reports"), ignore_errors=True)
+        if self.distrusted:
+            Path(app.outdir, "searchindex.js").unlink(missing_ok=True)
 
     def finish(self, app: Sphinx, error: Exception | None) -> None:
         """Trust the build."""
         logging.getLogger(NAMESPACE).removeHandler(self.ear)
         if error is None:
-            prune(app.env)
+            prune(outputs_folder(app.env, "", "").parent)
             if not self.ear.heard:
                 Path(app.doctreedir, f"unfinished-{app.builder.name}").unlink()
 
@@ -116,7 +118,10 @@ class Freshness:
             env.metadata[env.docname]["fresh_state"] = None
 
     def to_write(self, app: Sphinx, env: BuildEnvironment) -> list[str]:
-        """Write the pages older than what they show."""
+        """Write the pages older than what they show; all, if links may have changed."""
+        before, env.fresh_links = getattr(env, "fresh_links", ""), _links(env)
+        if before != env.fresh_links:
+            return list(env.all_docs)
         if not hasattr(app.builder, "get_output_path"):
             return []
         read = {doc: _time(env.doctreedir / f"{doc}.doctree") for doc in env.all_docs}
@@ -148,6 +153,20 @@ def _state(env: BuildEnvironment, docname: str, text: str) -> tuple[str, str]:
     notebook = read_page(env, docname, text)
     digest = fingerprint(env, docname, notebook) if notebook else ""
     return digest, hashlib.sha256(text.encode()).hexdigest()
+
+
+def _links(env: BuildEnvironment) -> str:
+    """Hash what pages can show of each other: front matter, titles, labels, objects."""
+    front = {
+        docname: {k: v for k, v in fields.items() if not k.startswith("fresh_")}
+        for docname, fields in env.metadata.items()
+    }
+    titles = {docname: title.astext() for docname, title in env.titles.items()}
+    std, py = env.domaindata["std"], env.domaindata["py"]
+    seen = (front, titles, std["labels"], std["anonlabels"], std["objects"])
+    lines = [sorted(map(repr, each.items())) for each in (*seen, py["objects"])]
+    lines.append(sorted(map(repr, env.toctree_includes.items())))
+    return hashlib.sha256(repr(lines).encode()).hexdigest()
 
 
 def _time(path: Path) -> float:

@@ -36,10 +36,10 @@ def has_outputs(folder: Path) -> bool:
     return bool(records)
 
 
-def prune(env: BuildEnvironment) -> None:
+def prune(kept: Path) -> None:
     """Keep the folders last used of each page, drop the others."""
     folders: dict[str, list[Path]] = {}
-    for path in outputs_folder(env, "page", "").parent.glob("*.*"):
+    for path in kept.glob("*.*"):
         folders.setdefault(path.name.rpartition(".")[0], []).append(path)
     for of_page in folders.values():
         of_page.sort(key=lambda path: path.stat().st_mtime)

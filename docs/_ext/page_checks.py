@@ -51,7 +51,7 @@ def _faults(text: nodes.Text, paths: re.Pattern[str]) -> Iterator[tuple[str, str
     """Find what a text that a cell put out must not show."""
     if "stderr" in text.parent.get("classes", []):
         yield "stderr", f"this cell writes to stderr: {text.strip()}"
-    if found := paths.search(text):
+    elif found := paths.search(text):
         yield "path", f"this cell shows a path of this machine: {found[0]}"
     if found := ADDRESS.search(text):
         yield "address", f"this cell shows an address in memory: {found[0]}"
@@ -66,11 +66,13 @@ def check_run(app: Sphinx, doctree: nodes.document) -> None:
     path = Path(env.mystnb_config.output_folder, f"{env.docname}.ipynb")
     notebook = nbformat.read(path, as_version=4)
     lines = notebook.metadata.get("source_map", [])
-    message, ran = f"this cell failed: {run['error']}", 0
+    late = run["error"] == "CellTimeoutError"
+    limit = f"it ran for more than {app.config.nb_execution_timeout} seconds"
+    message, ran = f"this cell failed: {limit if late else run['error']}", 0
     for index, cell in enumerate(notebook.cells):
         ran = index if cell.get("execution_count") else ran  # in time, or not
         for output in cell.get("outputs", []):
-            if output.output_type == "error":
+            if output.output_type == "error" and not late:
                 trace = ANSI.sub("", "\n".join(output.traceback)).splitlines()
                 message = f"this cell failed: {output.ename}: {output.evalue}"
                 message = "\n    ".join([message, *trace[-SHOWN:]])

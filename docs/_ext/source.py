@@ -5,14 +5,13 @@
     ```{source} transformer_path.learning.supervised.softmax
     ```
 
-``:part: def forward`` shows the block that starts at the first line with this text,
-``:lines: 3-9`` only these lines. The page is read again when the module changes.
+``:no-checks:`` leaves out each ``if`` that does nothing but raise, ``:part: for i``
+shows only the block that starts at the first line with this text, ``:lines: 3-9`` only
+these lines of what is left. The page is read again when the module changes.
 """
 
-import ast
 import importlib
 import inspect
-import re
 import textwrap
 from types import ModuleType
 from typing import Any, ClassVar
@@ -24,6 +23,8 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
+
+from excerpts import lines_of, part_of, without_checks, without_docstrings
 
 
 def load(name: str) -> tuple[ModuleType, object]:
@@ -40,40 +41,8 @@ def load(name: str) -> tuple[ModuleType, object]:
         found: object = module
         for part in parts[length:]:
             found = getattr(found, part)
-        return module, found
+        return module, found.fget if isinstance(found, property) else found
     raise ModuleNotFoundError(f"No module named {parts[0]!r}")
-
-
-def without_docstrings(code: str) -> str:
-    """Drop the docstrings, and the blank lines that they leave behind."""
-    lines = code.splitlines()
-    drop: set[int] = set()
-    for node in ast.walk(ast.parse(code)):
-        if not isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module):
-            continue
-        if ast.get_docstring(node) is None or len(node.body) < 2:
-            continue
-        start, end = node.body[0].lineno - 1, node.body[0].end_lineno
-        while end < len(lines) and not lines[end].strip():
-            end += 1
-        drop |= set(range(start, end))
-    return "\n".join(line for i, line in enumerate(lines) if i not in drop).strip("\n")
-
-
-def part_of(code: str, text: str) -> str:
-    """Cut out the block that starts at the first line with ``text``."""
-    lines = code.splitlines()
-    start = next((i for i, line in enumerate(lines) if text in line), None)
-    if start is None:
-        raise ValueError(f"no line holds {text!r}")
-    indent = len(lines[start]) - len(lines[start].lstrip())
-    end = start + 1
-    while end < len(lines) and (
-        not lines[end].strip()
-        or re.match(rf"\s{{{indent + 1}}}|\s{{{indent}}}[)\]}}]", lines[end])
-    ):
-        end += 1
-    return textwrap.dedent("\n".join(lines[start:end])).strip("\n")
 
 
 class Source(SphinxDirective):
@@ -82,6 +51,7 @@ class Source(SphinxDirective):
     required_arguments = 1
     option_spec: ClassVar[dict[str, Any]] = {
         "lines": directives.unchanged_required,
+        "no-checks": directives.flag,
         "part": directives.unchanged_required,
     }
 
@@ -103,17 +73,19 @@ class Source(SphinxDirective):
         return [source]
 
     def excerpt(self, code: str) -> str:
-        """Keep the part and the lines asked for."""
+        """Keep what the options ask for."""
+        if "no-checks" in self.options:
+            code = without_checks(code)
         if "part" in self.options:
             code = part_of(code, self.options["part"])
         if "lines" in self.options:
-            first, _, last = self.options["lines"].partition("-")
-            code = "\n".join(code.splitlines()[int(first) - 1 : int(last or first)])
-        return textwrap.dedent(code)
+            code = lines_of(code, self.options["lines"])
+        return code
 
     def link(self, name: str) -> pending_xref:
         """Refer to the API page, without complaint where it does not exist."""
-        text = nodes.literal(name, name, classes=["py", "py-obj"])
+        shown = name.removeprefix("transformer_path.")
+        text = nodes.literal(name, shown, classes=["py", "py-obj"])
         attributes = {"refdomain": "py", "reftype": "obj", "reftarget": name}
         return pending_xref(
             "",
@@ -138,7 +110,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.connect("missing-reference", stay_quiet, priority=900)
     return {
         "version": "1",
-        "env_version": 1,
+        "env_version": 2,
         "parallel_read_safe": True,
         "parallel_write_safe": True,
     }

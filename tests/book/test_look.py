@@ -52,6 +52,10 @@ $$ y = x^2 $$
 :lines: 1-2
 ```
 
+```{source} tiny_module.root
+:no-checks:
+```
+
 ```{code-cell}
 :tags: [hide-input]
 from transformer_path.workshop import plots
@@ -116,6 +120,18 @@ import torch
 def square(x):
     """Square a number."""
     return x * x  # (N,)
+
+
+def root(x):
+    """Take the root."""
+    if x < 0:
+        raise ValueError(
+            f"{x} is negative"
+        )
+
+    if x == 0:
+        return 0
+    return x**0.5
 
 
 class Square:
@@ -187,17 +203,20 @@ def test_formula_and_code_stand_beside_each_other(page):
 
 
 def test_source_shows_the_lines_without_docstrings(page):
-    part, whole, lines = (box.pre.text for box in page.select(".tp-source"))
+    part, whole, lines, checked = (b.pre.text for b in page.select(".tp-source"))
     assert whole == "def square(x):\n    return x * x  # (N,)\n"
     assert part == (
         "def forward(\n    self,\n    x,\n):\n"
         "    # A comment stays.\n    return x**self.n  # (N,)\n"
     )
     assert lines == "class Square:\n    def __init__(self):\n"
+    assert checked == (
+        "def root(x):\n    if x == 0:\n        return 0\n    return x**0.5\n"
+    )
 
 
 def test_source_links_to_the_reference_where_there_is_one(page):
-    listed, unlisted = page.select(".tp-source-name")[1:]
+    listed, unlisted = page.select(".tp-source-name")[1:3]
     assert listed.a["href"] == "#tiny_module.square"
     assert unlisted.a is None
     assert unlisted.text == "tiny_module.Square"
@@ -284,28 +303,38 @@ def test_a_page_is_read_again_when_its_source_changed(tmp_path):
     assert "x ** 2" in shown.select_one(".tp-source pre").text
 
 
-@pytest.mark.parametrize(
-    ("text", "warning"),
-    [
-        ("```{source} tiny_module.cube\n```", "cannot show tiny_module.cube"),
-        (
-            "```{source} tiny_module.square\n:part: def cube\n```",
-            "cannot show tiny_module.square: no line holds 'def cube'",
-        ),
-        ("```{source} no_module.cube\n```", "No module named 'no_module'"),
-        ("````{beside}\n```python\nx\n```\n````", "as its last block, code"),
-        ("````{beside}\n$$x$$\n\nwords\n````", "as its last block, code"),
-        (":::{exercise} Change it\nDo.\n:::", "has no number and title"),
-        (":::{failure}\nNo title\n:::", "failure"),
-        (
-            "```{code-cell}\nfrom transformer_path.workshop import plots\n"
-            "fig, ax = plots.figure()\n```",
-            "figure without alternative text",
-        ),
-    ],
-)
-def test_mistakes_are_reported_where_they_are(tmp_path, text, warning):
-    done = build(tmp_path, f"# Page\n\n{text}\n")
+MISTAKES = {
+    "cannot show tiny_module.cube": "```{source} tiny_module.cube\n```",
+    "square: no line holds 'def cube'": (
+        "```{source} tiny_module.square\n:part: def cube\n```"
+    ),
+    "square: there are no lines 7-9": (
+        "```{source} tiny_module.square\n:lines: 7-9\n```"
+    ),
+    "square: lines 'all' are not of the form": (
+        "```{source} tiny_module.square\n:lines: all\n```"
+    ),
+    "No module named 'no_module'": "```{source} no_module.cube\n```",
+    "then, as its last block, code": "````{beside}\n$$x$$\n\nwords\n````",
+    "needs text or a formula": "````{beside}\n```python\nx\n```\n````",
+    "has no number and title": ":::{exercise} Change it\nDo.\n:::",
+    "'failure': 1 argument(s) required": ":::{failure}\nNo title\n:::",
+    "figure without alternative text": (
+        "```{code-cell}\nfrom transformer_path.workshop import plots\n"
+        "fig, ax = plots.figure()\n```"
+    ),
+}
+
+
+def test_mistakes_are_reported_where_they_are(tmp_path):
+    for number, text in enumerate(MISTAKES.values()):
+        page = f"---\norphan: true\n{FRONT[4:]}# Page\n\n{text}\n"
+        (tmp_path / f"page{number}.md").write_text(page)
+    done = build(tmp_path, "# Start\n")
     assert done.returncode == 1
-    assert warning in done.stderr
-    assert re.search(r"index\.(md|ipynb):\d+: (WARNING|ERROR)", done.stderr)
+    reports = done.stderr.splitlines()
+    for number, (warning, text) in enumerate(MISTAKES.items()):
+        # The directive begins at line 9; its content, which some report, a line later.
+        place = rf"page{number}\.(md|ipynb):(9|10): (WARNING|ERROR)"
+        found = [r for r in reports if re.search(place, r) and warning in r]
+        assert found, (warning, text, done.stderr)

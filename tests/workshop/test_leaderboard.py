@@ -17,6 +17,7 @@ from transformer_path.workshop.leaderboard import (
     spread,
 )
 from transformer_path.workshop.plots import MARKERS
+from transformer_path.workshop.training import seeded
 
 GENERATOR = torch.Generator().manual_seed(0)
 Y = torch.randint(10, (90,), generator=GENERATOR)
@@ -84,7 +85,7 @@ def test_it_is_the_same_every_time_and_differs_by_seed():
 
 
 def test_the_test_split_has_no_say(monkeypatch):
-    """Poisoned test labels change what is reported, and nothing else."""
+    """Test labels that praise the worst choice change the report, not the choice."""
     seen = []
 
     def watching(model, train, *rest, **settings):
@@ -95,10 +96,11 @@ def test_the_test_split_has_no_say(monkeypatch):
     monkeypatch.setattr(leaderboard, "fit", watching)
     honest = short()
     test = SPLITS.test
-    put(monkeypatch, SPLITS._replace(test=Examples(test.x, (test.y + 1) % 10)))
+    with seeded(0):
+        untrained = linear(0)(test.x).argmax(1)
+    put(monkeypatch, SPLITS._replace(test=Examples(test.x, untrained)))
     poisoned = short()
-    assert poisoned.chosen == honest.chosen
-    assert poisoned.accuracies != honest.accuracies
+    assert poisoned.chosen == honest.chosen == {"steps": 40, "lr": 0.05}
     assert max(poisoned.accuracies) < min(honest.accuracies)
     rows = {tuple(row.tolist()) for x in seen for row in x}
     for x in (test.x, test.x.flip(1)):

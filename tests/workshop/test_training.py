@@ -110,6 +110,13 @@ def test_a_seed_decides_everything():
     assert not equal(one, third)
 
 
+def test_a_model_in_evaluation_mode_is_trained_all_the_same():
+    one, other = build(dropout=0.5), build(dropout=0.5).eval()
+    fit(one, TRAIN, steps=3)
+    fit(other, TRAIN, steps=3)
+    assert equal(one, other)
+
+
 def test_the_shared_generator_is_left_alone():
     torch.manual_seed(1)
     expected = torch.rand(1)

@@ -41,6 +41,7 @@ extensions = [
     "sphinx_design",
     "sphinxcontrib.bibtex",
     "sphinxext.opengraph",
+    "api_fields",
     "beside",
     "boxes",
     "chapter_header",
@@ -49,6 +50,7 @@ extensions = [
     "finished",
     "folded_cells",
     "fresh_outputs",
+    "glossary_links",
     "kernel_environment",
     "leaderboard",
     "local_inventories",
@@ -61,7 +63,7 @@ extensions = [
     "themed_svg",
     "mathml",
     "three_forms",
-    "navigation_levels",
+    "accessible_markup",
 ]
 exclude_patterns = ["_*", "**/.*"]
 templates_path = ["docs/_templates"]
@@ -85,6 +87,7 @@ napoleon_use_rtype = False
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
+add_module_names = False
 nb_execution_mode = "cache"
 nb_execution_timeout = 600
 nb_execution_in_temp = True

@@ -23,8 +23,8 @@ class Drawing:
         The page on which the map stands; it need not be a stop.
     link : callable
         Gives the address of a page, seen from ``here``.
-    minutes : mapping
-        Reading times by page.
+    times : mapping
+        What to say of the time that a page takes, by page.
     """
 
     def __init__(
@@ -32,14 +32,14 @@ class Drawing:
         path: Sequence[Stop],
         here: str = "",
         link: Callable[[str], str] = "{}.html".format,
-        minutes: Mapping[str, str] | None = None,
+        times: Mapping[str, str] | None = None,
     ) -> None:
         self.path = path
         self.here = next((s for s in path if here and s.page == here), None)
         self.passed = before(self.here, path) if self.here else set()
         self.way = self.passed | ({self.here.number} if self.here else set())
         self.link = link
-        self.minutes = minutes or {}
+        self.times = times or {}
 
     def svg(self, size: Size, name: str) -> str:
         """Draw the map."""
@@ -55,7 +55,8 @@ class Drawing:
         stops = "\n".join(self._stop(stop, layout, size) for stop in self.path)
         return (
             f'<svg viewBox="0 0 {layout.width} {layout.height}" '
-            f'width="{layout.width}" role="group" aria-label="{escape(name)}">\n'
+            f'style="max-width: {layout.width / 16:g}rem" '
+            f'role="group" aria-label="{escape(name)}">\n'
             f'<g class="track">{track}</g>\n{parts}{stops}\n</svg>'
         )
 
@@ -92,6 +93,8 @@ class Drawing:
         """Name each part of the book above its first stop, in every row."""
         texts: dict[tuple[str, int], str] = {}
         for stop in self.path:
+            if stop.part == stop.short:
+                continue  # The stop says it already.
             place = layout.places[stop.number]
             x, y = place.x - size.radius, size.top + place.row * size.row - size.part
             texts.setdefault(
@@ -110,8 +113,8 @@ class Drawing:
         text = f"{stop.number} {stop.short}"
         if not stop.page:
             return f"{text} (to come)"
-        minutes = self.minutes.get(stop.page)
-        return f"{text}: {stop.title}" + (f", {minutes} minutes" if minutes else "")
+        time = self.times.get(stop.page)
+        return f"{text}: {stop.title}" + (f", {time}" if time else "")
 
     def _attributes(self, stop: Stop) -> str:
         state = (

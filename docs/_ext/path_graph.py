@@ -22,6 +22,7 @@ class Stop:
     architecture: str
     page: str = ""
     title: str = ""
+    outcome: str = ""
     needs: tuple[str, ...] = ()
     teaches: tuple[str, ...] = ()
     follows: tuple[str, ...] = ()
@@ -87,6 +88,7 @@ def _stop(data: dict[str, object], page: str, title: str) -> Stop:
         architecture=str(data.get("architecture", "")),
         page=page,
         title=str(data.get("title", title)),
+        outcome=str(data.get("you_will_have", "")),
         needs=several("needs"),
         teaches=several("teaches"),
         follows=several("follows"),

@@ -22,6 +22,7 @@ from sphinx.util.typing import ExtensionMetadata
 from path_drawing import Drawing
 from path_graph import Stop, path_of
 from path_layout import LARGE, SMALL
+from reading_time import times
 
 
 class path_map(nodes.General, nodes.Element):  # noqa: N801
@@ -42,7 +43,7 @@ def draw_maps(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     is_html = app.builder.format == "html"
     for place in list(doctree.findall(path_map)):
         place.replace_self([_map(app, docname, large=True)] if is_html else [])
-    if is_html and any(stop.page == docname for stop in _path(app.env)):
+    if is_html and any(stop.page == docname for stop in drawn_path(app.env)):
         title = next(doctree.findall(nodes.title))
         section = title.parent
         section.insert(section.index(title) + 1, _map(app, docname, large=False))
@@ -55,34 +56,31 @@ def _map(app: Sphinx, docname: str, *, large: bool) -> nodes.raw:
         else (SMALL, "small", "Your place on the path")
     )
     drawing = Drawing(
-        _path(app.env),
+        drawn_path(app.env),
         docname,
         lambda page: app.builder.get_relative_uri(docname, page),
-        _minutes(app.env) if large else {},
+        _times(app.env) if large else {},
     )
     html = (
         f'<nav class="path-map path-{kind}" aria-label="{name}" '
-        f'data-path="{_fingerprint(app.env, large=large)}">\n'
+        f'data-path="{fingerprint(app.env, large=large)}">\n'
         f"{drawing.svg(size, name)}\n{drawing.list()}\n</nav>"
     )
     return nodes.raw("", html, format="html")
 
 
-def _path(env: BuildEnvironment) -> list[Stop]:
+def drawn_path(env: BuildEnvironment) -> list[Stop]:
     """Return the path without the landing page, on which it is drawn."""
     return [stop for stop in path_of(env) if stop.page != env.config.root_doc]
 
 
-def _minutes(env: BuildEnvironment) -> dict[str, str]:
-    return {
-        page: data["reading_minutes"]
-        for page, data in sorted(env.metadata.items())
-        if "reading_minutes" in data
-    }
+def _times(env: BuildEnvironment) -> dict[str, str]:
+    return {stop.page: times(env, stop.page) for stop in drawn_path(env) if stop.page}
 
 
-def _fingerprint(env: BuildEnvironment, *, large: bool) -> str:
-    shown = repr((_path(env), _minutes(env) if large else {}))
+def fingerprint(env: BuildEnvironment, *, large: bool) -> str:
+    """Name what a map shows; the large one shows the times too."""
+    shown = repr((drawn_path(env), _times(env) if large else {}))
     return hashlib.sha256(shown.encode()).hexdigest()[:12]
 
 
@@ -90,13 +88,15 @@ def find_outdated(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
     """Return the pages that were written with another path than today's."""
     if app.builder.format != "html":
         return []
-    kinds = {stop.page: False for stop in _path(env) if stop.page}
-    kinds |= {page: True for page, data in env.metadata.items() if "path_map" in data}
+    kinds = {stop.page: False for stop in drawn_path(env) if stop.page}
+    for page, data in env.metadata.items():
+        if "path_map" in data:
+            kinds[page] = data["path_map"] == "large"
     return [
         page
         for page, large in kinds.items()
         if (file := Path(app.builder.get_outfilename(page))).exists()
-        and _fingerprint(env, large=large) not in file.read_text(encoding="utf-8")
+        and fingerprint(env, large=large) not in file.read_text(encoding="utf-8")
     ]
 
 
@@ -106,6 +106,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_directive("path-map", PathMap)
     app.connect("doctree-resolved", draw_maps)
     app.connect("env-updated", find_outdated)
+    app.setup_extension("reading_time")
     app.add_css_file("path.css")
     return {
         "version": "1",

@@ -13,7 +13,7 @@
   };
 
   const show = (finished) => {
-    for (const stop of document.querySelectorAll(".path-map [data-page]")) {
+    for (const stop of document.querySelectorAll("[data-page]")) {
       const done = finished.has(stop.dataset.page);
       stop.classList.toggle("finished", done);
       const title = stop.querySelector("title");

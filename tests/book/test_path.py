@@ -14,13 +14,14 @@ from sphinx.util.docutils import docutils_namespace, patch_docutils
 EXTENSIONS = Path(__file__).parents[2] / "docs" / "_ext"
 sys.path.append(str(EXTENSIONS))
 
-from chapter_header import is_prose  # noqa: E402
 from path_drawing import Drawing  # noqa: E402
 from path_graph import Stop, before, in_order, sort_key  # noqa: E402
 from path_layout import LARGE, SMALL, lay_out  # noqa: E402
+from reading_time import is_prose  # noqa: E402
 
 CONFIGURATION = """
-extensions = ["myst_nb", "concepts", "path_map", "chapter_header", "finished"]
+extensions = ["myst_nb", "concepts", "chapter_header", "chapter_list", "finished",
+              "glossary_links"]
 myst_enable_extensions = ["attrs_inline", "colon_fence"]
 exclude_patterns = ["_build"]
 html_theme = "basic"
@@ -37,6 +38,9 @@ planned: {planned}
 # The path
 
 ```{{path-map}}
+```
+
+```{{chapter-list}}
 ```
 
 ```{{toctree}}
@@ -266,7 +270,7 @@ def test_no_two_stops_or_labels_touch(size):
 def test_a_long_path_breaks_where_a_part_begins():
     layout = lay_out(whole_path(), LARGE)
     rows = {number: place.row for number, place in layout.places.items()}
-    assert [number for number, row in rows.items() if row][0] == "9"
+    assert next(number for number, row in rows.items() if row) == "9"
     assert sorted(rows.values()) == list(rows.values())
     assert layout.places["6"].x == layout.places["7"].x
     assert layout.places["6"].y < layout.places["5"].y < layout.places["7"].y
@@ -300,7 +304,7 @@ def test_the_pages_carry_maps_whose_links_exist(book):
     for page in (large, small):
         for uri in re.findall(r'class="stop [^>]*><a href="([^"#]+)', page):
             assert (book.folder / "_build" / "html" / uri).exists()
-    assert "4a 4a: 4a in full, 1 minutes</title>" in large
+    assert "4a 4a: 4a in full, 1 min reading</title>" in large
     assert "5 Deep (to come)</title>" in small
 
 
@@ -313,6 +317,29 @@ def test_a_page_is_written_again_when_another_changes_the_path(book):
     book.page("04a-mlp", stop="4a", short="Renamed", teaches=["hidden layer"], text="!")
     book.build()
     assert (book.folder / "_build/html/01-loss.html").stat().st_mtime_ns == written
+
+
+def test_the_landing_page_lists_what_is_written(book):
+    book.planned = [{"stop": "5", "short": "Deep", "architecture": "mlp"}]
+    book.page("04a-mlp", stop="4a", teaches=["hidden layer"], outcome="{class}`Net`")
+    book.build()
+    index = book.html("index")
+    listed = index[index.index('class="chapter-list"') :].partition("</ol>")[0]
+    assert listed.count("<li") == 2
+    assert '<a href="04a-mlp.html">4a in full</a> <span><code>Net</code>' in listed
+    assert "<small>1 min reading</small>" in listed
+
+
+def test_the_glossary_says_where_a_term_is_taught(book):
+    book.terms.add("bias")
+    book.build()
+    page = book.html("reference/glossary")
+    assert '<a class="reference internal" href="../01-loss.html">Stop 1</a>' in page
+    assert '<a class="reference internal" href="../index.html">Roadmap</a>' in page
+    assert page.count('class="taught"') == 3
+    book.page("04a-mlp", stop="4a", teaches=["hidden layer", "bias"])
+    book.build()
+    assert book.html("reference/glossary").count('class="taught"') == 4
 
 
 # --- the header and the end ------------------------------------------------------

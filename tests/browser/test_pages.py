@@ -1,0 +1,157 @@
+"""What a reader's browser makes of every page: quiet, complete, narrow, readable."""
+
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
+
+pytestmark = [pytest.mark.book, pytest.mark.browser]
+THEMES = ["light", "dark"]
+AXE = "axe.run({resultTypes: ['violations']})"
+
+# Text and lines of the figures whose contrast with what lies behind them is too low.
+# Opacity carries values and seeds in lines, so it counts for text only; the hairlines
+# of a grid are meant to be faint.
+UNREADABLE = r"""
+() => {
+  const canvas = document.createElement("canvas").getContext("2d", {
+    willReadFrequently: true,
+  });
+  const rgba = (colour) => {
+    canvas.clearRect(0, 0, 1, 1);
+    canvas.fillStyle = colour;
+    canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data].map((v) => v / 255);
+  };
+  const light = ([r, g, b]) => {
+    const [R, G, B] = [r, g, b].map((v) =>
+      v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * R + 0.7152 * G + 0.0722 * B;
+  };
+  const contrast = (a, b) => {
+    const [x, y] = [light(a), light(b)].sort((p, q) => q - p);
+    return (x + 0.05) / (y + 0.05);
+  };
+  const behind = (element) => {
+    for (let e = element; e; e = e.parentElement) {
+      const colour = rgba(getComputedStyle(e).backgroundColor);
+      if (colour[3] === 1) return colour;
+    }
+    return [1, 1, 1, 1];
+  };
+  const over = (under, [r, g, b, a], alpha) => {
+    const all = a * alpha;
+    return [r, g, b].map((v, i) => all * v + (1 - all) * under[i]);
+  };
+  // What is painted under the middle of a text: the page, then every filled shape.
+  const ground = (svg, text, back) => {
+    const box = text.getBoundingClientRect();
+    const middle = new DOMPoint(box.x + box.width / 2, box.y + box.height / 2);
+    for (const shape of svg.querySelectorAll("rect, circle, ellipse, polygon, path")) {
+      if (!(shape.compareDocumentPosition(text) & 4)) continue;
+      const style = getComputedStyle(shape);
+      const map = shape.getScreenCTM();
+      if (style.fill === "none" || !map || shape.closest("defs, clipPath")) continue;
+      if (!shape.isPointInFill(middle.matrixTransform(map.inverse()))) continue;
+      const fill = style.fill.startsWith("url") ? "transparent" : style.fill;
+      back = over(back, rgba(fill), style.opacity * style.fillOpacity);
+    }
+    return back;
+  };
+  const variable = (name) =>
+    rgba(getComputedStyle(document.body).getPropertyValue(name).trim());
+  const faint = String(variable("--tp-hairline"));
+  const found = new Set();
+  for (const svg of document.querySelectorAll("main svg, article svg")) {
+    if (svg.closest("button, summary, a.headerlink, .icon")) continue;
+    const back = behind(svg.parentElement);
+    for (const element of svg.querySelectorAll("text, path, line, polyline, use")) {
+      const style = getComputedStyle(element);
+      const text = element.tagName === "text";
+      const paint = text ? style.fill : style.stroke;
+      if (element.closest("defs, clipPath") || paint === "none") continue;
+      if (text && !element.textContent.trim()) continue;
+      let colour = rgba(paint);
+      let behindIt = back;
+      if (!text && (String(colour) === faint || colour[3] === 0)) continue;
+      if (text) {
+        behindIt = ground(svg, element, back);
+        colour = over(behindIt, colour, style.opacity * style.fillOpacity);
+      }
+      const ratio = contrast(colour, behindIt);
+      if (ratio < (text ? 4.5 : 3)) {
+        const what = text ? `"${element.textContent.trim()}"` : element.tagName;
+        const label = svg.getAttribute("aria-label") || svg.id;
+        found.add(`${what} ${paint} ${ratio.toFixed(2)} in ${label}`);
+      }
+    }
+  }
+  return [...found];
+}
+"""
+
+
+def test_a_page_is_quiet_and_asks_nobody_else(visit, site, name):
+    tab = visit(site + name)
+    tab.wait_for_load_state("networkidle")
+    assert tab.heard.complaints == []
+    assert [
+        url for url in tab.heard.requests if not url.startswith((site, "data:"))
+    ] == []
+
+
+def test_a_page_is_complete_from_disk(visit, book, name):
+    tab = visit((book / name).as_uri())
+    tab.wait_for_load_state("networkidle")
+    assert tab.heard.complaints == []
+    asked = [
+        u for u in tab.heard.requests if not u.startswith((book.as_uri(), "data:"))
+    ]
+    assert asked == []
+    assert tab.title()
+    flat = (
+        "[...document.querySelectorAll('math')].filter(e => !e.getClientRects().length)"
+    )
+    visible = "e => !e.closest('details, [hidden], .tp-frame, .toc-drawer')"
+    assert tab.evaluate(f"{flat}.filter({visible}).length") == 0
+    if tab.locator("math").count():
+        loaded = (
+            "[...document.fonts].filter(f => f.family.includes('STIX Two Math'))"
+            ".map(f => f.status)"
+        )
+        assert tab.evaluate(loaded) == ["loaded"]
+
+
+def test_a_page_fits_a_phone(visit, site, name):
+    tab = visit(site + name, width=390)
+    tab.wait_for_load_state("networkidle")
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+    wide = """() => [...document.querySelectorAll("main *, article *")].filter((e) => {
+      const box = e.getBoundingClientRect();
+      if (box.right <= 391 || !box.width || !box.height) return false;
+      for (let p = e.parentElement; p; p = p.parentElement) {
+        const style = getComputedStyle(p);
+        if (style.overflowX !== "visible" && p.tagName !== "BODY") return false;
+      }
+      return true;
+    }).map((e) => e.outerHTML.slice(0, 120))"""
+    assert tab.evaluate(wide) == []
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_a_page_is_accessible(visit, site, name, theme):
+    tab = visit(site + name, theme=theme)
+    tab.wait_for_load_state("networkidle")
+    tab.evaluate(AXE_SCRIPT)
+    violations = [
+        f"{violation['id']}: {node['html'][:160]}"
+        for violation in tab.evaluate(AXE)["violations"]
+        if violation["impact"] in {"serious", "critical"}
+        for node in violation["nodes"][:5]
+    ]
+    assert violations == []
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_the_figures_are_readable(visit, site, name, theme):
+    tab = visit(site + name, theme=theme)
+    tab.add_style_tag(content=".tp-frame {display: block !important}")
+    assert tab.evaluate(UNREADABLE) == []

@@ -13,7 +13,7 @@ from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.typing import ExtensionMetadata
 
-from themed_svg import theme_svg
+from svg_theme import theme_svg
 
 FRAME = re.compile(
     r'<figure class="tp-frame"[^>]*>(<svg.*?</svg>)\s*'
@@ -61,7 +61,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_js_file("stepper.js", loading_method="defer")
     return {
         "version": "1",
-        "env_version": 1,
+        "env_version": 2,
         "parallel_read_safe": True,
         "parallel_write_safe": True,
     }

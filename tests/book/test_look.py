@@ -190,6 +190,14 @@ def page(html):
     return BeautifulSoup(html, "html.parser")
 
 
+@pytest.fixture
+def theme_svg(monkeypatch):
+    monkeypatch.syspath_prepend(str(EXTENSIONS))
+    from svg_theme import theme_svg
+
+    return theme_svg
+
+
 def test_a_side_note_keeps_its_markup(page):
     assert page.select_one(".tp-sidenote em").text == "margin"
 
@@ -246,6 +254,30 @@ def test_figures_follow_the_theme(page, html):
     assert figure["id"] == "fig-line"
     assert "The caption." in figure.figcaption.text
     assert "<img" not in html
+
+
+def test_the_paper_stays_behind_and_nothing_is_said_twice(page):
+    svg = str(page.select_one("svg.tp-svg"))
+    assert "color-background-primary" not in svg
+    assert not re.search(r'["\s]-?\d+\.\d{3,}', svg)
+    assert not re.search(r"[>\s]\s+[<\s]", svg)
+
+
+def test_markers_of_one_kind_share_their_style(theme_svg):
+    marks = [f'<use xlink:href="#m" x="{x}.12345" y="2" style="s"/>' for x in range(3)]
+    odd = '<use xlink:href="#m" x="9" y="2" style="t"/>'
+    svg = f'<svg viewBox="0 0 72 36"><path id="m"/>{"".join(marks)}{odd}</svg>'
+    assert theme_svg(svg, "p-", "dots").partition(">")[2] == (
+        '<path id="p-m"/><g style="s">'
+        '<use href="#p-m" x="0.12" y="2"/><use href="#p-m" x="1.12" y="2"/>'
+        '<use href="#p-m" x="2.12" y="2"/></g>'
+        '<use href="#p-m" x="9" y="2" style="t"/></svg>'
+    )
+
+
+def test_numbers_that_are_text_stay(theme_svg):
+    svg = '<svg viewBox="0 0 72 36"><text x="1.23456">0.12345 #b5501a</text></svg>'
+    assert '<text x="1.23">0.12345 ' in theme_svg(svg, "p-", "a number")
 
 
 def test_ids_of_all_drawings_differ_and_are_found(page):

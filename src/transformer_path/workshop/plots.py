@@ -241,9 +241,9 @@ class Stepper:
 _STYLE = {
     "figure.figsize": (4.9, 3.0),
     "figure.constrained_layout.use": True,
-    "figure.facecolor": "none",
+    "figure.facecolor": "white",  # for notebooks; the book takes the paper away
+    "savefig.facecolor": "auto",
     "axes.facecolor": "none",
-    "savefig.facecolor": "none",
     "font.size": 9.75,
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same everywhere
     "text.color": LIGHT["ink"],

@@ -57,9 +57,10 @@ Checker = Callable[[object], str]
 def _checker(name: str) -> Checker:
     chapter = str(name).partition(".")[0]
     stop = f"stop_{chapter:0>2}"
-    found = _checkers(stop).get(name) if stop in _stops() else None
-    if found is None:
-        close = get_close_matches(str(name), names(), n=3, cutoff=0.5) or names()[:3]
+    here = _checkers(stop) if stop in _stops() else {}
+    if (found := here.get(name)) is None:
+        close = list(here) or get_close_matches(str(name), names(), cutoff=0.5)
+        close = close or names()[:3]
         listed = ", ".join(f'"{other}"' for other in sorted(close))
         raise ValueError(f'There is no exercise "{name}"; the closest are {listed}.')
     return found

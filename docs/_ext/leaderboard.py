@@ -23,6 +23,7 @@ from typing import ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
+from myst_nb.core.variables import format_plain_text
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.transforms.post_transforms import SphinxPostTransform
@@ -30,7 +31,7 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
-from fresh_outputs import note_paste
+from fresh_pages import note_paste
 from leaderboard_table import Line, table
 
 logger = logging.getLogger(__name__)
@@ -116,7 +117,7 @@ def rows(env: BuildEnvironment) -> Iterator[tuple[str, str, dict[str, str]]]:
         if not path.exists():
             continue
         glued = {
-            key: output["data"].get("text/plain", "")
+            key: format_plain_text(output["data"].get("text/plain", ""), "")
             for key, output in json.loads(path.read_text("utf-8")).items()
         }
         for key in glued:

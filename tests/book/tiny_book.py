@@ -13,6 +13,7 @@ EXTENSIONS = Path(__file__).parents[2] / "docs" / "_ext"
 OWN = (
     "fingerprint.py",
     "fresh_outputs.py",
+    "fresh_pages.py",
     "kernel_environment.py",
     "page_cache.py",
     "page_checks.py",
@@ -39,7 +40,7 @@ nb_execution_in_temp = True
 
 class AllNumbers(SphinxDirective):
     def run(self):
-        from fresh_outputs import note_paste
+        from fresh_pages import note_paste
         note_paste(self.env)
         return [nodes.paragraph("", "", nodes.inline(classes=["all-numbers"]))]
 

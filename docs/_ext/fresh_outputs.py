@@ -16,13 +16,13 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util.typing import ExtensionMetadata
 
 from fingerprint import fingerprint, read_page
-from page_cache import has_outputs, outputs_folder, prune
+from page_cache import lock, looks_kept, mend, outputs_folder, prune
 
 
 def kept_outputs(env: BuildEnvironment, docname: str) -> bool | None:
     """Say whether a page's outputs are kept; None if it runs nothing."""
     digest, _ = _state(env, docname, _text(env, docname))
-    return has_outputs(outputs_folder(env, docname, digest)) if digest else None
+    return looks_kept(outputs_folder(env, docname, digest)) if digest else None
 
 
 class Reading:
@@ -36,7 +36,9 @@ class Reading:
         digest, text_digest = _state(app.env, docname, self.text)
         app.env.metadata[docname]["fresh_state"] = (digest, text_digest)
         folder = outputs_folder(app.env, docname, digest)
-        has_outputs(folder)  # a damaged folder is dropped
+        self.lock = lock(folder)
+        self.lock.acquire()
+        mend(folder)
         app.env.mystnb_config = app.env.mystnb_config.copy(
             execution_mode=app.config.nb_execution_mode if digest else "off",
             execution_cache_path=str(folder),
@@ -49,6 +51,7 @@ class Reading:
         if before != _state(env, env.docname, self.text):
             shutil.rmtree(outputs_folder(env, env.docname, before[0]), True)
             env.metadata[env.docname]["fresh_state"] = None
+        self.lock.release()
 
 
 def outdated(

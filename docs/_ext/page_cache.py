@@ -1,13 +1,15 @@
 """Where are the outputs of a page kept, and are they whole?
 
 Each fingerprint of a page has a folder, with a cache of jupyter-cache inside: two
-workers never write to the same database.
+workers never write to the same database. Two builds at the same time (``make live``
+and ``make html``) wait for each other, page by page.
 """
 
 import os
 import shutil
 from pathlib import Path
 
+from filelock import BaseFileLock, FileLock
 from jupyter_cache import get_cache
 from sphinx.environment import BuildEnvironment
 
@@ -20,20 +22,29 @@ def outputs_folder(env: BuildEnvironment, docname: str, fingerprint: str) -> Pat
     return Path(env.app.outdir).parent / ".jupyter_cache" / name
 
 
-def has_outputs(folder: Path) -> bool:
-    """Say whether a folder holds outputs; drop it if it is damaged."""
+def looks_kept(folder: Path) -> bool:
+    """Say whether a folder seems to hold outputs; touch nothing."""
+    return any(folder.glob("executed/*/base.ipynb"))
+
+
+def lock(folder: Path) -> BaseFileLock:
+    """Take a folder for oneself: another build at the same time waits, and profits."""
+    locks = folder.parent / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    return FileLock(locks / folder.name)
+
+
+def mend(folder: Path) -> None:
+    """Drop a folder that was damaged, and note that it is used."""
     if not folder.exists():
-        return False
+        return
     try:
         cache = get_cache(folder)
-        records = cache.list_cache_records()
-        for record in records:
+        for record in cache.list_cache_records():
             cache.get_cache_bundle(record.pk)
+        os.utime(folder)
     except Exception:  # killed while writing, truncated, emptied: make it again
         shutil.rmtree(folder)
-        return False
-    os.utime(folder)
-    return bool(records)
 
 
 def prune(kept: Path) -> None:

@@ -147,6 +147,13 @@ def test_a_build_killed_at_any_time_is_made_good(book, moment):
     assert book.published("_build/html") == book.published("_clean/html")
 
 
+def test_two_builds_at_the_same_time_run_each_page_once(book):
+    both = [book.start("_build/html"), book.start("_build/live")]
+    texts = [process.communicate(timeout=120)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], texts
+    assert "".join(texts).count("Executed notebook") == 2
+
+
 def test_a_book_that_has_moved_runs_nothing(book, tmp_path_factory):
     book.build()
     there = tmp_path_factory.mktemp("moved")

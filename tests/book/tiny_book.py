@@ -111,7 +111,8 @@ class Build:
     @property
     def ran(self) -> set[str]:
         """The pages that ran."""
-        return set(re.findall(r"^running ([\w/]+), ", self.text, re.M))
+        said = re.findall(r"^running ([\w/]+), ", self.text, re.M)
+        return {*said, *re.findall(r"docs/(\S+)\.md: Executed", self.text)}
 
     @property
     def warnings(self) -> list[str]:

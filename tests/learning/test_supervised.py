@@ -257,8 +257,8 @@ def fails(message):
 
 def test_the_shapes_of_a_regression_are_checked():
     with fails(
-        "prediction of shape (3, 1) and target of shape (3,) differ; reshape one so "
-        "that each prediction meets its own target."
+        "prediction of shape (3, 1) and target of shape (3,) differ; reshape one, so "
+        "that each meets its own."
     ):
         mean_squared_error(torch.ones(3, 1), torch.ones(3))
     message = (

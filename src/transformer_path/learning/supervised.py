@@ -1,8 +1,7 @@
 """How does a machine learn from pairs of a question and its answer?
 
-It has a family of functions with a few free numbers, a loss that says how wrong they
-are, and it goes downhill. First a line through points, then a classifier of any
-number of classes; every gradient is written out by hand.
+It has a family of functions with a few free numbers and a loss that says how wrong they
+are, and it goes downhill. First a line, then a classifier; gradients by hand.
 """
 
 from typing import NamedTuple
@@ -41,8 +40,7 @@ def mean_squared_error(prediction: Tensor, target: Tensor) -> Tensor:
     if prediction.shape != target.shape:
         raise ValueError(
             f"prediction of shape {tuple(prediction.shape)} and target of shape "
-            f"{tuple(target.shape)} differ; reshape one so that each prediction meets "
-            "its own target."
+            f"{tuple(target.shape)} differ; reshape one, so that each meets its own."
         )
     return ((prediction - target) ** 2).mean()
 
@@ -74,9 +72,8 @@ def fit_line(x: Tensor, y: Tensor) -> Line:
     True
     """
     _check_points(x, y)
+    _check_varied(x)
     dx, dy = x - x.mean(), y - y.mean()
-    if not dx.any():
-        raise ValueError(f"all x are {x[0].item():g}; a line needs two different ones.")
     slope = (dx * dy).sum() / (dx * dx).sum()
     return Line(slope, y.mean() - slope * x.mean())
 
@@ -138,8 +135,7 @@ def softmax(logits: Tensor) -> Tensor:
 
     Examples
     --------
-    Only differences count, so the largest score may be moved to zero, and no
-    exponential overflows:
+    Only differences count, so the largest may be moved to zero, and nothing overflows:
 
     >>> z = torch.tensor([1.0, 2.0, 3.0])
     >>> torch.allclose(softmax(z + 1000), softmax(z))
@@ -231,8 +227,8 @@ def fit_softmax_regression(
 ) -> SoftmaxRegression:
     """Learn a linear classifier by gradient descent, from zero weights.
 
-    Every step looks at all examples. ``weight_decay`` adds half of itself, times the
-    sum of the squared weights, to the loss.
+    Every step looks at all examples. ``weight_decay`` adds half of itself times the sum
+    of the squared weights to the loss.
 
     Shapes
     ------
@@ -265,6 +261,11 @@ def _check_points(x: Tensor, y: Tensor) -> None:
         )
     _check_finite("x", x)
     _check_finite("y", y)
+
+
+def _check_varied(x: Tensor) -> None:
+    if (x == x[0]).all():
+        raise ValueError(f"all x are {x[0].item():g}; a line needs two different ones.")
 
 
 def _check_finite(name: str, values: Tensor) -> None:

@@ -250,7 +250,8 @@ def numbers_of_the_page(docname: str) -> dict[str, str]:
     if not file.exists():
         return {}
     noted = json.loads(file.read_text())
-    return {name: output["data"]["text/plain"] for name, output in noted.items()}
+    texts = {name: output["data"]["text/plain"] for name, output in noted.items()}
+    return {name: ast.literal_eval(text) for name, text in texts.items()}
 
 
 def test_the_formulas_of_comments_are_typed_by_hand(three):

@@ -18,7 +18,10 @@ def test_a_kernel_publishes_what_glue_would(monkeypatch):
     monkeypatch.setattr("IPython.display.display", lambda *a, **k: shown.append((a, k)))
     note(digits_accuracy="97.2 %")
     [((data,), options)] = shown
-    assert data == {"application/papermill.record/text/plain": "'97.2 %'"}
+    assert data == {
+        "application/papermill.record/text/plain": "'97.2 %'",
+        "text/plain": "digits_accuracy = 97.2 %",  # what a notebook shows
+    }
     assert options == {
         "raw": True,
         "metadata": {

@@ -41,9 +41,13 @@ def note(**numbers: str) -> None:
 
         for name, text in numbers.items():
             # The output that myst_nb's glue would publish: a page needs no myst_nb.
-            # In quotes, or the prose would show "1,097" as the pair (1, 97).
+            # In quotes, or the prose would show "1,097" as the pair (1, 97). The second
+            # entry is for readers of the notebook; the book does not show it.
             display(
-                {"application/papermill.record/text/plain": repr(text)},
+                {
+                    "application/papermill.record/text/plain": repr(text),
+                    "text/plain": f"{name} = {text}",
+                },
                 metadata={
                     "scrapbook": {
                         "name": name,

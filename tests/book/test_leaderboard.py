@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ sys.path.append(str(EXTENSIONS))
 from leaderboard_table import Line, table  # noqa: E402
 
 CONFIGURATION = """
-extensions = ["myst_nb", "kernel_environment", "fresh_outputs", "leaderboard"]
+extensions = ["myst_nb", "kernel_environment", "fresh_outputs", "fresh_pages", "leaderboard"]
 exclude_patterns = ["_build"]
 html_theme = "basic"
 nb_execution_mode = "cache"
@@ -191,3 +192,12 @@ def test_the_table_has_a_caption_and_heads_for_every_cell():
     heads = [int(h.get("colspan", 1)) for h in soup.thead.find_all("th", scope="col")]
     assert sum(heads) == len(soup.tbody.tr.find_all(["th", "td"]))
     assert soup.caption.get_text().startswith("Right answers on the test split")
+
+
+def test_the_lines_for_the_reader_run(capsys):
+    page = (ROOT / "docs" / "17-leaderboard.md").read_text()
+    [code] = re.findall(r"```python\n(.+?)```", page, re.DOTALL)
+    assert "steps=1500" in code
+    exec(code.replace("steps=1500", "steps=2, seeds=range(2), progress=False"), {})
+    out = capsys.readouterr().out
+    assert re.fullmatch(r"my-net: .+; 1,642 parameters, .+ s\n", out)

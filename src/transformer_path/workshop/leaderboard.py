@@ -133,15 +133,7 @@ def measure(
     >>> row.parameters, len(row.accuracies), row.chosen
     (410, 2, {'steps': 20, 'lr': 0.03})
     """
-    architecture = architecture or getattr(PUBLISHED.get(name), "architecture", None)
-    if architecture not in MARKERS:
-        raise ValueError(
-            f"architecture={architecture!r} has no colour; say whose {name!r} wears: "
-            f"architecture= one of {list(MARKERS)}."
-        )
-    seeds = list(seeds)
-    if not seeds:
-        raise ValueError("seeds is empty; range(5) measures five models.")
+    colour, seeds = _colour(name, architecture), list(seeds)
     plain, shuffled = mnist1d(), mnist1d(shuffle_positions=True)
     offers = [{**settings, **choice} for choice in choices]
     chosen = choose(build, offers, plain.train, plain.validation, seeds[:2], progress)
@@ -149,7 +141,7 @@ def measure(
     blind = refit(build, chosen, shuffled.train, shuffled.validation, seeds, progress)
     return Row(
         name=name,
-        architecture=architecture,
+        architecture=colour,
         accuracies=tuple(accuracy(model, plain.test) for model, _ in models),
         shuffled=tuple(accuracy(model, shuffled.test) for model, _ in blind),
         parameters=sum(each.numel() for each in models[0][0].parameters()),
@@ -171,7 +163,7 @@ def choose(
         raise ValueError("choices is empty; [{}] measures the settings as they are.")
     if len(offers) == 1:
         return offers[0]
-    scores = []
+    scores: list[float] = []
     for offer in _bar(offers, "choosing", progress):
         models = refit(build, offer, train, None, seeds)
         scores.append(mean(accuracy(model, validation) for model, _ in models))
@@ -187,6 +179,8 @@ def refit(
     progress: bool = False,
 ) -> list[tuple[nn.Module, float]]:
     """Fit one model for each seed, on all that is given; with its training time."""
+    if not seeds:
+        raise ValueError("seeds is empty; range(5) measures five models.")
     if validation is not None:
         x = torch.cat([train.x, validation.x])
         train = Examples(x, torch.cat([train.y, validation.y]))
@@ -210,6 +204,17 @@ def enter(row: Row) -> None:
     text = json.dumps(rest, default=lambda thing: getattr(thing, "__name__", "custom"))
     note(**{f"leaderboard_{row.name}": text})
     note(**{f"time_leaderboard_{row.name}": f"{seconds:.1f} s"})
+
+
+def _colour(name: str, architecture: str | None) -> str:
+    if architecture is None and name in PUBLISHED:
+        architecture = PUBLISHED[name].architecture
+    if architecture is None or architecture not in MARKERS:
+        raise ValueError(
+            f"architecture={architecture!r} has no colour; say whose {name!r} wears: "
+            f"architecture= one of {list(MARKERS)}."
+        )
+    return architecture
 
 
 def _bar(items: Sequence[T], what: str, progress: bool) -> Iterable[T]:

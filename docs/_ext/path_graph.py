@@ -36,7 +36,7 @@ def path_of(env: BuildEnvironment) -> list[Stop]:
         if "stop" in data and page in env.titles
     ]
     for data in _decoded(env.metadata.get(env.config.root_doc, {}).get("planned", [])):
-        stops.append(_stop(data, "", data["short"]))
+        stops.append(_stop(data, "", str(data.get("short", ""))))
     return in_order(stops)
 
 

@@ -1,0 +1,81 @@
+"""The map of the path: it fits, it links, and it remembers what is finished."""
+
+import pytest
+
+pytestmark = [pytest.mark.book, pytest.mark.browser]
+CHAPTER = "01-supervised-learning"
+
+
+@pytest.mark.parametrize("where", ["site", "disk"])
+def test_a_finished_chapter_is_filled_in_everywhere(visit, site, book, where):
+    start = site if where == "site" else book.as_uri() + "/"
+    tab = visit(f"{start}{CHAPTER}.html")
+    button = tab.get_by_role("button", name="I have finished this chapter")
+    assert button.get_attribute("aria-pressed") == "false"
+    button.click()
+    assert button.get_attribute("aria-pressed") == "true"
+    tab.goto(start + "index.html")
+    filled = tab.locator(".path-map svg .finished")
+    assert filled.get_attribute("data-page") == CHAPTER
+    assert filled.locator("title").text_content().endswith("(finished)")
+    tab.goto(f"{start}{CHAPTER}.html")
+    button.click()
+    tab.goto(start + "index.html")
+    assert filled.count() == 0
+
+
+def test_without_script_or_storage_there_is_no_button(visit, site):
+    tab = visit(f"{site}{CHAPTER}.html", java_script_enabled=False)
+    assert not tab.locator("[data-finishes]").is_visible()
+    tab = visit("about:blank")
+    tab.add_init_script(
+        "Object.defineProperty(window, 'localStorage', {get() { throw Error(); }})"
+    )
+    tab.goto(f"{site}{CHAPTER}.html")
+    assert not tab.locator("[data-finishes]").is_visible()
+
+
+@pytest.mark.parametrize("width", [780, 1024, 1440])
+@pytest.mark.parametrize("page", ["index", CHAPTER])
+def test_nothing_on_the_map_touches(visit, site, page, width):
+    tab = visit(f"{site}{page}.html", width=width)
+    tab.evaluate("document.fonts.ready")
+    boxes = tab.locator(".path-map svg").first.evaluate(
+        """svg => {
+          const frame = svg.getBoundingClientRect();
+          return [...svg.querySelectorAll("circle, .label, .part")].map((shape) => {
+            const box = shape.getBoundingClientRect();
+            return [shape.parentNode.textContent, box.left, box.right, box.top,
+                    box.bottom, box.left >= frame.left && box.right <= frame.right];
+          });
+        }"""
+    )
+    assert boxes
+    for i, (one, left, right, top, bottom, inside) in enumerate(boxes):
+        assert inside, one
+        for other, left2, right2, top2, bottom2, _ in boxes[i + 1 :]:
+            apart = right <= left2 or right2 <= left or bottom <= top2 or bottom2 <= top
+            assert apart, f"{one} touches {other}"
+
+
+def test_a_phone_gets_a_list(visit, site):
+    tab = visit(site + "index.html", width=390)
+    assert not tab.locator(".path-map svg").is_visible()
+    stops = tab.locator(".path-map li")
+    assert stops.count() > 10
+    heights = stops.locator("a").evaluate_all(
+        "links => links.map(link => link.getBoundingClientRect().height)"
+    )
+    assert min(heights) >= 24
+
+
+def test_the_map_is_walked_by_keyboard(visit, site):
+    tab = visit(site + "index.html")
+    tab.locator(".path-map svg a").first.focus()
+    tab.keyboard.press("Enter")
+    tab.wait_for_url(f"**/{CHAPTER}.html")
+    here = tab.locator(".path-map svg [aria-current=page]")
+    assert here.count() == 1
+    assert here.evaluate("a => getComputedStyle(a.querySelector('circle')).stroke") != (
+        here.evaluate("a => getComputedStyle(a.querySelector('circle')).fill")
+    )

@@ -17,7 +17,9 @@ sys.path.append(str(EXTENSIONS))
 from leaderboard_table import Line, table  # noqa: E402
 
 CONFIGURATION = """
-extensions = ["myst_nb", "kernel_environment", "fresh_outputs", "fresh_pages", "leaderboard"]
+extensions = [
+    "myst_nb", "kernel_environment", "fresh_outputs", "leaderboard"
+]
 exclude_patterns = ["_build"]
 html_theme = "basic"
 nb_execution_mode = "cache"

@@ -14,6 +14,7 @@ SIGNS = GREEK | {
     "times": "×", "odot": "⊙", "pm": "±", "le": "≤", "leq": "≤", "ge": "≥", "geq": "≥",
     "ne": "≠", "neq": "≠", "approx": "≈", "sim": "~", "propto": "∝", "in": "∈",
     "to": "→", "rightarrow": "→", "mapsto": "→", "leftarrow": "←", "infty": "∞",
+    "Rightarrow": "⇒", "Longrightarrow": "⇒", "implies": "⇒", "iff": "⇔",
     "dots": "...", "ldots": "...", "cdots": "...", "lVert": "‖", "rVert": "‖", "|": "‖",
     "lvert": "|", "rvert": "|", "mid": "|", "top": "ᵀ", "ell": "ℓ", "circ": "∘",
     "lfloor": "⌊", "rfloor": "⌋", "langle": "⟨", "rangle": "⟩", "forall": "∀",
@@ -24,6 +25,7 @@ ACCENTS = {"hat": "\u0302", "widehat": "\u0302", "bar": "\u0304", "overline": "\
            "tilde": "\u0303", "dot": "\u0307", "vec": "\u20d7"}  # fmt: skip
 ALPHABETS = {"mathbb": "double-struck", "mathcal": "script"}
 UPPER = dict(zip("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻", strict=True))
+WIDE = "\u2003"
 GROUP = r"\{([^{}]*)\}"
 
 
@@ -35,11 +37,13 @@ def plain(tex: str) -> str:
     >>> plain(r"\frac{1}{N} \sum_{n=1}^{N} \lVert x_n - \mu \rVert^2")
     '1/N Σ_(n=1)^N ‖x_n - μ‖²'
     """
+    tex = re.sub(r"\s+", " ", tex)
     text = re.sub(r"\\begin\{(?:array|alignat)\*?\}\{[^{}]*\}", "", tex)
-    text = re.sub(r"\\(begin|end)\{[^{}]*\}", "", text).replace(r"\\", ";\n")
+    text = re.sub(r"\\(begin|end)\{[^{}]*\}", "", text).replace(r"\\", "\n")
     text = text.replace(r"\{", "⦃").replace(r"\}", "⦄").replace("&", "")
     text = re.sub(rf"\\(?:{NOTHING})(?![A-Za-z])\.?", "", text)
-    text = re.sub(r"\\[,;:> ]|\\q?quad(?![A-Za-z])|~", " ", text)
+    text = re.sub(r"\\q?quad(?![A-Za-z])", WIDE, text)
+    text = re.sub(r"\\[,;:> ]|~", " ", text)
     text = re.sub(r"\^\s*(?:\\top|\{\\top\})(?![A-Za-z])", "ᵀ", text)
     text = re.sub(r"\\([tdc]?frac)\s*(\d)", r"\\\1{\2}", text)  # \frac12, \frac1{N}
     text = re.sub(r"\\([tdc]?frac\{\d\})\s*(\w)", r"\\\1{\2}", text)
@@ -52,6 +56,7 @@ def plain(tex: str) -> str:
     text = re.sub(r"[{}]", "", text).replace("⦃", "{").replace("⦄", "}")
     text = re.sub(r"‖ *([^‖]*?) *‖", r"‖\1‖", text)
     text = re.sub(r"[ \t]+", " ", text)
+    text = re.sub(rf" ?{WIDE} ?", "    ", text)
     return "\n".join(line.strip() for line in text.splitlines() if line.strip())
 
 

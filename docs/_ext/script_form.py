@@ -7,6 +7,7 @@ page (exercises, folded derivations, figures' captions) stays there.
 import ast
 import re
 import textwrap
+import unicodedata
 from collections.abc import Callable, Iterator
 
 from page_blocks import ITEM, Block, blocks
@@ -130,7 +131,8 @@ def _directive(block: Block, cite: Callable[[str, str], str]) -> Iterator[str]:
 
 
 def _formula(block: Block) -> str:
-    lines = plain(block.text).splitlines()
+    rows = plain(block.text).splitlines()
+    lines = [line for row in rows for line in textwrap.wrap(row, WIDTH - 8)]
     if block.name and lines and block.kind == "formula":
         lines[-1] += f"    ({block.name})"
     return _comment("\n".join(f"    {line}" for line in lines))
@@ -144,12 +146,21 @@ def _table(block: Block, cite: Callable[[str, str], str]) -> str:
         if not re.fullmatch(r"[|:\s-]+", line)
     ]
     rows = [row for row in rows if any(row)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=False)]
+    widths = [max(map(_width, column)) for column in zip(*rows, strict=False)]
     lines = (
-        "    " + "  ".join(f"{c:{w}}" for c, w in zip(row, widths, strict=False))
+        "    "
+        + "  ".join(
+            cell + " " * (width - _width(cell))
+            for cell, width in zip(row, widths, strict=False)
+        )
         for row in rows
     )
     return _comment("\n".join(line.rstrip() for line in lines))
+
+
+def _width(text: str) -> int:
+    """Count the columns of a text: an accent needs none of its own."""
+    return sum(not unicodedata.combining(char) for char in text)
 
 
 def _wrap(text: str) -> str:

@@ -87,8 +87,10 @@ def forms(docs: Path) -> dict[str, str]:
 def citation(bibliography: BibliographyData, role: str, keys: str) -> str:
     """Cite by names and year, ``Vaswani et al. (2017)`` or ``(Rumelhart, 1986)``."""
     cited = []
-    for key in keys.split(","):
-        entry = bibliography.entries[key.strip()]
+    for key in map(str.strip, keys.split(",")):
+        if key not in bibliography.entries:
+            raise ValueError(f"{key!r} is cited, and docs/references.bib lacks it")
+        entry = bibliography.entries[key]
         people = entry.persons.get("author") or entry.persons["editor"]
         last = [" ".join(person.last_names).strip("{}") for person in people]
         names = " and ".join(last) if len(last) < 3 else f"{last[0]} et al."

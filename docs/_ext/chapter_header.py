@@ -16,6 +16,7 @@ from sphinx.writers.html5 import HTML5Translator
 
 from path_graph import Stop, path_of, teachers
 from reading_time import times
+from three_forms import file_name
 
 
 class header_part(nodes.General, nodes.Element, nodes.Invisible):  # noqa: N801
@@ -91,13 +92,15 @@ def forms(app: Sphinx, doctree: nodes.document, docname: str) -> list[nodes.Node
     if not any("cell" in cell["classes"] for cell in cells):
         return []
     own = app.builder.get_target_uri(docname)
-    file = f"examples/{docname}.ipynb"
+    name = f"examples/{file_name(docname)}"
     repository = app.config.repository_url.removeprefix("https://github.com/")
-    colab = f"https://colab.research.google.com/github/{repository}/blob/main/{file}"
+    colab = (
+        f"https://colab.research.google.com/github/{repository}/blob/main/{name}.ipynb"
+    )
     return [
-        link("script", relative_uri(own, f"examples/{docname}.py")),
+        link("script", relative_uri(own, f"{name}.py")),
         nodes.Text(" · "),
-        link("notebook", relative_uri(own, file)),
+        link("notebook", relative_uri(own, f"{name}.ipynb")),
         nodes.Text(" · "),
         link("Colab", colab),
     ]

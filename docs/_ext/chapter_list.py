@@ -49,7 +49,8 @@ def write_lists(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 def entry(app: Sphinx, stop: Stop, docname: str) -> str:
     """Write one stop."""
     uri = escape(app.builder.get_relative_uri(docname, stop.page))
-    outcome = CODE.sub(r"<code>\1</code>", ROLE.sub("", escape(stop.outcome)))
+    text = ROLE.sub("", escape(stop.outcome, quote=False)).replace("'", "’")
+    outcome = CODE.sub(r"<code>\1</code>", text)
     return (
         f'<li class="stop {escape(stop.architecture)}" data-page="{escape(stop.page)}">'
         f"<b>{stop.number}</b> "

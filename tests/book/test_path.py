@@ -361,11 +361,11 @@ def test_the_header_gives_the_four_facts(book):
     assert '<a class="reference internal" href="04a-mlp.html">hidden layer</a>' in facts
     assert '<code class="docutils literal notranslate"><span class="pre">net' in facts
     assert "2 min reading" in facts
-    assert 'href="examples/05-deep.py">script' in facts
-    assert 'href="examples/05-deep.ipynb">notebook' in facts
+    assert 'href="examples/05_deep.py">script' in facts
+    assert 'href="examples/05_deep.ipynb">notebook' in facts
     assert (
         "https://colab.research.google.com/github/someone/path/blob/main/examples/"
-        "05-deep.ipynb"
+        "05_deep.ipynb"
     ) in facts
     assert "Take it along" not in book.html("01-loss")
     assert "<dl" not in book.html("index")

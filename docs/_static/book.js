@@ -1,7 +1,9 @@
-/* Code that is too long for its box scrolls: let the keyboard reach it. */
+/* Two things that a style sheet cannot do everywhere. */
 (() => {
   "use strict";
-  const boxes = document.querySelectorAll("article pre, .table-wrapper, .math-wrapper");
+
+  // What is too wide for its box scrolls: let the keyboard reach it.
+  const boxes = document.querySelectorAll("article pre, .table-wrapper, .formula");
   function mark() {
     boxes.forEach((box) => {
       if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
@@ -10,5 +12,14 @@
   }
   mark();
   addEventListener("resize", mark);
-  document.querySelectorAll("details").forEach((fold) => fold.addEventListener("toggle", mark));
+  const folds = [...document.querySelectorAll("article details")];
+  folds.forEach((fold) => fold.addEventListener("toggle", mark));
+
+  // Paper cannot be unfolded; not every browser knows ::details-content.
+  let folded = [];
+  addEventListener("beforeprint", () => {
+    folded = folds.filter((fold) => !fold.open);
+    folded.forEach((fold) => { fold.open = true; });
+  });
+  addEventListener("afterprint", () => folded.forEach((fold) => { fold.open = false; }));
 })();

@@ -11,7 +11,7 @@ SPHINX := $(BIN)/sphinx-build -c . -d $(BUILD)/doctrees -j 2
 .PHONY: help html live test examples linkcheck clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s  %s\n", $$1, $$2}' Makefile
 
 html: $(STAMP)  ## build the book in _build/html, running what has changed
 	$(SPHINX) -W --keep-going docs $(BUILD)/html
@@ -34,7 +34,7 @@ linkcheck: $(STAMP)  ## follow every link of the book (needs a network)
 
 clean:  ## remove all that was built; the environment stays
 	rm -rf $(BUILD) .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find src tests docs examples -name __pycache__ -type d -prune -exec rm -rf {} +
+	-find src tests docs examples -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Installed again when the requirements change; a failed installation is taken up again.
 # On Linux, torch comes with gigabytes of CUDA unless PIP_EXTRA_INDEX_URL names

@@ -28,7 +28,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util.logging import NAMESPACE, is_suppressed_warning
 from sphinx.util.typing import ExtensionMetadata
 
-OF_A_PAGE = ("fresh_", "source_map")  # what no other page shows
+OF_A_PAGE = ("fresh_", "source_map", "failed_at")  # what no other page shows
 
 
 def note_paste(env: BuildEnvironment, from_docname: str = "*") -> None:

@@ -77,6 +77,15 @@ def check_run(app: Sphinx, doctree: nodes.document) -> None:
                 message = f"this cell failed: {output.ename}: {output.evalue}"
                 message = "\n    ".join([message, *trace[-SHOWN:]])
     warn((env.docname, lines[ran]), "failed", message)
+    where = f"{env.doc2path(env.docname, base=False)}:{lines[ran]}"
+    env.metadata[env.docname]["failed_at"] = f"{where}: {message.splitlines()[0]}"
+
+
+def sum_up(app: Sphinx, error: Exception | None) -> None:
+    """Name the failed cells once more, below what follows from them."""
+    for _, fields in sorted(app.env.metadata.items()):
+        if "failed_at" in fields and not app.quiet:
+            print(fields["failed_at"])
 
 
 def warn(location: tuple[str, int | None], kind: str, message: str) -> None:
@@ -121,6 +130,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.connect("config-inited", quieten)
     app.add_transform(CheckOutputs)
     app.connect("doctree-read", check_run)
+    app.connect("build-finished", sum_up)
     return {
         "version": "1",
         "env_version": 1,

@@ -50,6 +50,8 @@ def test_every_fault_is_reported_with_its_page_and_line(tmp_path):
     for name, start in EXPECTED.items():
         (warning,) = [w for w in build.warnings if w.startswith(f"{name}.md")]
         assert warning.startswith(f"{name}.md:13: {start}")
+    # Failed cells are named once more at the end.
+    assert "\nhidden.md:13: this cell failed: ValueError: in a cell" in build.text
     found = sorted(w for w in build.warnings if w.startswith("links.md"))
     lines = [warning.partition(" WARNING")[0] for warning in found]
     assert lines == ["links.md:5:", "links.md:7:"]

@@ -274,7 +274,7 @@ def purity(clusters: Tensor, labels: Tensor) -> float:
             f"{tuple(labels.shape)}; expected one of each for every point, (N,)."
         )
     _, ids = torch.unique(clusters, return_inverse=True)
-    shared = one_hot(ids).T @ one_hot(labels)  # (clusters, classes)
+    shared = one_hot(ids).T @ one_hot(labels)  # (K, classes)
     return int(shared.amax(1).sum()) / len(labels)
 
 

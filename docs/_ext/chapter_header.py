@@ -46,7 +46,9 @@ def add_header(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         kept.parent.remove(kept)
     path = path_of(app.env)
     here = next((stop for stop in path if stop.page == docname), None)
-    if app.builder.format != "html" or not here or docname == app.config.root_doc:
+    title = next(doctree.findall(nodes.title), None)
+    is_chapter = here and title is not None and docname != app.config.root_doc
+    if app.builder.format != "html" or not is_chapter:
         return
     facts = {
         "You need": needs(app, here, path),
@@ -65,7 +67,6 @@ def add_header(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     ]
     text = " · ".join(filter(None, [f"Stop {here.number}", here.part]))
     eyebrow = nodes.paragraph("", text, classes=["eyebrow", here.architecture])
-    title = next(doctree.findall(nodes.title))
     section, place = title.parent, title.parent.index(title)
     listed = nodes.definition_list("", *items, classes=["facts"])
     section.insert(place + 1, header_part("", listed))

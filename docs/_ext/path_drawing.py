@@ -75,6 +75,8 @@ class Drawing:
             f'<circle cx="{x:g}" cy="{y:g}" r="{size.radius}"/>'
             f'<text class="number" x="{x:g}" y="{y:g}" dy=".36em">{stop.number}</text>'
         )
+        if stop is self.here:
+            content += f'<circle class="ring" cx="{x:g}" cy="{y:g}" r="{size.ring}"/>'
         if size.label:
             below = y + size.radius + size.label // 2
             content += (

@@ -19,6 +19,7 @@ class Size:
     margin: int
     lane: int
     radius: int
+    ring: float
     row: int
     top: int
     part: int
@@ -31,6 +32,7 @@ LARGE = Size(
     margin=58,
     lane=44,
     radius=17,
+    ring=21.5,
     row=204,
     top=88,
     part=72,
@@ -39,11 +41,12 @@ LARGE = Size(
 )
 SMALL = Size(
     column=62,
-    margin=14,
+    margin=18,
     lane=16,
     radius=12,
+    ring=16,
     row=0,
-    top=30,
+    top=34,
     part=0,
     label=0,
     max_columns=99,
@@ -99,7 +102,7 @@ def lay_out(path: Sequence[Stop], size: Size) -> Layout:
         for piece in _pieces(places[start], places[stop.number], size, width)
     ]
     lowest = max((place.y for place in places.values()), default=0)
-    height = round(lowest) + size.radius + size.label + 4
+    height = round(lowest) + size.radius + size.label + 6
     return Layout(width, height, places, lines)
 
 

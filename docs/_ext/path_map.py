@@ -43,8 +43,9 @@ def draw_maps(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     is_html = app.builder.format == "html"
     for place in list(doctree.findall(path_map)):
         place.replace_self([_map(app, docname, large=True)] if is_html else [])
-    if is_html and any(stop.page == docname for stop in drawn_path(app.env)):
-        title = next(doctree.findall(nodes.title))
+    title = next(doctree.findall(nodes.title), None)
+    is_stop = any(stop.page == docname for stop in drawn_path(app.env))
+    if is_html and is_stop and title is not None:
         section = title.parent
         section.insert(section.index(title) + 1, _map(app, docname, large=False))
 

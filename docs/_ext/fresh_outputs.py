@@ -63,7 +63,7 @@ def outdated(
 
 def forget(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
     """Forget the numbers of a page that is read again or was removed."""
-    Path(env.mystnb_config.output_folder, f"{docname}.glue.json").unlink(True)
+    _glue(env, docname).unlink(missing_ok=True)
 
 
 def tidy(app: Sphinx, error: Exception | None) -> None:
@@ -77,8 +77,16 @@ def _text(env: BuildEnvironment, docname: str) -> str:
 
 
 def _has_moved(env: BuildEnvironment, docname: str) -> bool:
+    """Say whether a page is not as it was read, or its numbers are lost."""
+    glued = env.nb_metadata.get(docname, {}).get("glue")
+    if glued and not _glue(env, docname).exists():
+        return True
     now = _state(env, docname, _text(env, docname))
     return env.metadata[docname].get("fresh_state") != now
+
+
+def _glue(env: BuildEnvironment, docname: str) -> Path:
+    return Path(env.mystnb_config.output_folder, f"{docname}.glue.json")
 
 
 def _state(env: BuildEnvironment, docname: str, text: str) -> tuple[str, str]:

@@ -28,10 +28,10 @@ def looks_kept(folder: Path) -> bool:
 
 
 def lock(folder: Path) -> BaseFileLock:
-    """Take a folder for oneself: another build at the same time waits, and profits."""
+    """Take a page for oneself: another build at the same time waits, and profits."""
     locks = folder.parent / "locks"
     locks.mkdir(parents=True, exist_ok=True)
-    return FileLock(locks / folder.name)
+    return FileLock(locks / folder.stem)
 
 
 def mend(folder: Path) -> None:

@@ -51,7 +51,6 @@ from transformer_path.learning.supervised import (
     descend_line,
     fit_line,
     fit_softmax_regression,
-    line_gradient,
     mean_squared_error,
     softmax,
     softmax_regression_gradient,
@@ -164,6 +163,14 @@ for step in [0, 1, 2, 3, 5, 10, 20, 40, 80, 160, 320]:
         f"getting in. Loss {losses[step]:.3f}.",
     )
 
+assert losses[:161] == sorted(losses[:161], reverse=True)
+assert losses[3] < 0.1 * losses[0]
+assert path[5].slope > best.slope
+torch.testing.assert_close(
+    torch.stack(path[-1]), torch.stack(best), atol=1e-3, rtol=0
+)
+note(loss_0=f"{losses[0]:.0f}", loss_3=f"{losses[3]:.2f}")
+
 # Step through it. The red bars are the mistakes. Three steps take the loss from
 # [loss_0] to [loss_3]: the line tilts until it hits the cloud. Then it slows down. The
 # line has become too steep and too low, and hundreds of small steps trade slope for
@@ -222,6 +229,18 @@ for lr, color in rates.items():
     ax.plot(runs[lr], color=plots.LIGHT[color], linewidth=1.8)
     place = min(60, sum(loss < 3e4 for loss in runs[lr]))  # its end, or where it leaves
     plots.label_end(ax, place, min(runs[lr][-1], 3e4), f"lr = {lr}", color)
+
+assert runs[0.02][-1] > 2 * runs[0.1][-1] > 2 * least
+assert runs[0.2][-1] < runs[0.1][-1]
+assert runs[0.24][-1] > 100 * runs[0.24][0]
+assert runs[0.2][1] > runs[0.1][1]
+curvature = 2 * torch.tensor(
+    [[(kilometres**2).mean(), kilometres.mean()], [kilometres.mean(), 1]]
+)
+flat, steep = torch.linalg.eigvalsh(curvature).tolist()
+assert 0.2 < 2 / steep < 0.24
+note(edge=f"{2 / steep:.3f}", narrow=f"{steep / flat:.0f}")
+note(rise=f"{runs[0.24][-1] / runs[0.24][0] / 1e6:.1f} million")
 
 # Too small, and you arrive tomorrow. Larger is faster, up to an edge. Beyond the edge
 # every step overshoots the valley's floor by more than it came from, and lands higher
@@ -376,6 +395,10 @@ for steps in [1, 3, 10, 30, 100, 300, 1000]:
         "validation images are right.",
     )
 
+assert first_steps[1] > 0.5
+assert first_steps[1000] > 0.93
+note(one_step=f"{first_steps[1]:.0%}")
+
 # Each picture is one row of W. Where it is blue, ink speaks for the class; where it is
 # red, ink speaks against it. Look at the 0: ink in the middle is held against it,
 # because a zero is empty there. After the very first step each row is simply the
@@ -419,6 +442,12 @@ for scores, color, label in [
     (fresh, "brand", "on fresh images"),
 ]:
     plots.curves(ax, counts, 100 * torch.tensor(scores), color, label)
+
+lucky = torch.tensor(chosen)[:, -1]
+sober = torch.tensor(fresh)[:, -1]
+assert lucky.mean() > 0.1 + 5 * lucky.std()
+assert (sober.mean() - 0.1).abs() < 4 * sober.std() / 20**0.5
+note(lucky=f"{lucky.mean():.0%}", sober=f"{sober.mean():.0%}")
 
 # The best of ten thousand guessers looks like [lucky]. On a fresh hundred it is back at
 # [sober]. Nobody cheated; somebody only picked the best of many by the number that was
@@ -487,6 +516,15 @@ note(
     chosen_validation=f"{on_validation[:, winner].mean():.1%}",
     final=f"{spread(final)}%",
 )
+
+gain = on_validation[:, winner] - on_validation[:, 0]
+assert gain.mean() > 3 * gain.std() / 5**0.5
+assert 0 < winner < len(decays) - 2
+assert on_validation[:, -1].max() < on_validation[:, winner].min()
+falls = on_train.mean(0).tolist()
+assert falls == sorted(falls, reverse=True)
+assert falls[0] > kept.float().mean() + 0.03
+note(train_without=f"{falls[0]:.1%}", train_with=f"{falls[winner]:.1%}")
 
 # The harder the pull, the worse the model does on the labels it was given: from
 # [train_without] to [train_with] and on down. That is as it should be: it stops
@@ -723,6 +761,21 @@ trained, tested = 100 * torch.tensor(moved_scores).T
 ax.plot(places, trained, "--", color=plots.LIGHT["linear"], linewidth=1.2)
 plots.label_end(ax, places[-1], trained[-1], "training", "linear")
 plots.curves(ax, places, tested, "linear", "test")
+
+assert moved_scores[0][1] > 0.97
+assert moved_scores[1][1] < moved_scores[0][1] - 0.15
+assert [test for _, test in moved_scores] == sorted(
+    (test for _, test in moved_scores), reverse=True
+)
+assert moved_scores[-1][1] < 0.36
+note(
+    still=f"{moved_scores[0][1]:.1%}",
+    few_places=f"{places[1]:.0f}",
+    moved_few=f"{moved_scores[1][1]:.0%}",
+    full_places=f"{places[-1]:.0f}",
+    moved_full=f"{moved_scores[-1][1]:.0%}",
+    series_parameters=f"{10 * 40 + 10}",
+)
 
 # With shapes that stay where they are, the classifier is right on [still] of the test
 # set, noise and stretch and all. Let them move by up to [few_places] places and it is

@@ -430,7 +430,7 @@ place = (strength * position).sum(1) / strength.sum(1)  # (N,): centre of its en
 
 
 def explained(groups):
-    """Share of the variance of ``place`` that lies between the groups."""
+    """Share of the variance of the place that lies between the groups."""
     members = [place[groups == g] for g in range(10)]
     within = sum(((m - m.mean()) ** 2).sum() for m in members)
     return 1 - within / ((place - place.mean()) ** 2).sum()

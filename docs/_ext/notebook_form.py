@@ -35,7 +35,7 @@ def notebook(page, cite: Callable[[str, str], str]) -> str:
     cells = []
     for cell in page.cells:
         if cell.cell_type == "code":
-            if "remove-cell" not in cell.metadata.get("tags", []):
+            if page.keeps(cell):
                 cells.append(nbformat.v4.new_code_cell(cell.source))
             continue
         for kind, text in prose.cells(cell.source):

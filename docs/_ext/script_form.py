@@ -52,7 +52,7 @@ def script(page, cite: Callable[[str, str], str]) -> str:
     leaving_out = False
     for cell in page.cells:
         if cell.cell_type == "code":
-            if not leaving_out and "remove-cell" not in cell.metadata.get("tags", []):
+            if not leaving_out and page.keeps(cell):
                 body.append(code(cell.source))
             continue
         before = ""

@@ -40,6 +40,16 @@ class Page:
     cells: list[NotebookNode]
     urls: dict[str, str]
 
+    @staticmethod
+    def keeps(cell: NotebookNode) -> bool:
+        """Whether a cell of code belongs to every form.
+
+        ``remove-cell`` hides what only the book needs; the numbers that a hidden cell
+        notes stand in the prose, so such a cell stays.
+        """
+        hidden = "remove-cell" in cell.metadata.get("tags", [])
+        return not hidden or bool(re.search(r"\bnote\(", cell.source))
+
     @property
     def name(self) -> str:
         """The name of its script and notebook, without the ending."""

@@ -69,7 +69,12 @@ from transformer_path.workshop.notes import note
 
 fig, ax = plots.figure(4.9, 2.1)
 ink, orange = plots.LIGHT["ink"], plots.LIGHT["mlp"]
-arrow = {"arrowstyle": "-|>", "color": plots.LIGHT["ink-2"], "lw": 1.2, "shrinkB": 13}
+arrow = {
+    "arrowstyle": "-|>",
+    "color": plots.LIGHT["ink-2"],
+    "lw": 1.2,
+    "shrinkB": 13,
+}
 for y, i in zip((2, 1, 0), "₁₂₃"):
     ax.annotate("", (2, 1), (0.25, y), arrowprops=arrow)
     ax.plot(0, y, "o", ms=22, mfc="none", mec=ink)
@@ -79,12 +84,14 @@ ax.plot(2.15, 1, "o", ms=32, mfc="none", mec=orange, mew=1.8)
 ax.text(2.15, 1, "Σ + b", ha="center", va="center", color=orange, weight="bold")
 ax.annotate("", (3.65, 1), (2.5, 1), arrowprops=arrow | {"shrinkB": 2})
 ax.text(2.95, 1.15, "z")
-ax.add_patch(plots.plt.Rectangle((3.7, 0.55), 0.9, 0.9, fill=False, ec=orange, lw=1.8))
+ax.add_patch(
+    plots.plt.Rectangle((3.7, 0.55), 0.9, 0.9, fill=False, ec=orange, lw=1.8)
+)
 ax.plot([3.8, 4.15, 4.5], [0.72, 0.72, 1.3], color=orange, lw=2)
 ax.annotate("", (5.5, 1), (4.65, 1), arrowprops=arrow | {"shrinkB": 2})
 ax.text(4.98, 1.15, "a")
 ax.set(xlim=(-0.4, 5.7), ylim=(-0.5, 2.5))
-ax.axis("off")
+_ = ax.axis("off")
 
 #     a = relu(Σ_i w_i x_i + b),    relu(z) = max(0, z)
 
@@ -112,16 +119,39 @@ height = neuron(plane, w, b).reshape(121, 121).T
 
 fig, ax = plots.figure(3.6, 3.3)
 for low in torch.arange(0, 5.5, 0.5):
-    ax.contourf(side, side, height, [low + 1e-6, low + 0.5], colors=[orange],
-                alpha=min(1.0, 0.08 + 0.16 * float(low)))
-ax.contour(side, side, plane.reshape(121, 121, 2).transpose(0, 1) @ w + b, [0.0],
-           colors=[ink], linewidths=1.5)
+    ax.contourf(
+        side,
+        side,
+        height,
+        [low + 1e-6, low + 0.5],
+        colors=[orange],
+        alpha=min(1.0, 0.08 + 0.16 * float(low)),
+    )
+ax.contour(
+    side,
+    side,
+    plane.reshape(121, 121, 2).transpose(0, 1) @ w + b,
+    [0.0],
+    colors=[ink],
+    linewidths=1.5,
+)
 start = -b * w / (w @ w)  # the point of the fold that is nearest to the origin
-ax.annotate("", start + w / 2, start, arrowprops={"arrowstyle": "-|>", "lw": 2, "color": ink})
+ax.annotate(
+    "",
+    start + w / 2,
+    start,
+    arrowprops={"arrowstyle": "-|>", "lw": 2, "color": ink},
+)
 ax.text(*(start + w / 2 + 0.08), "w", weight="bold")
 ax.text(-1.8, -1.2, "silent: 0", color=plots.LIGHT["ink-2"])
 ax.grid(False)
-ax.set(xlabel="x₁", ylabel="x₂", aspect="equal", xticks=range(-2, 3), yticks=range(-2, 3))
+_ = ax.set(
+    xlabel="x₁",
+    ylabel="x₂",
+    aspect="equal",
+    xticks=range(-2, 3),
+    yticks=range(-2, 3),
+)
 
 # Training can do three things to this fold: turn it (the direction of w), shift it (b)
 # and make it steeper (the length of w). That is all a neuron ever learns.
@@ -151,7 +181,14 @@ for name, bend in bends.items():
     color, style = look[name]
     ax.plot(z, bend(torch.tensor(z)), color=plots.LIGHT[color], ls=style, lw=1.8)
 ax.set(ylim=(-1.1, 2.05), xlim=(-4, 4), xlabel="z")
-ax.annotate("relu", (1.75, 1.75), (6, -4), textcoords="offset points", color=orange, weight="bold")
+ax.annotate(
+    "relu",
+    (1.75, 1.75),
+    (6, -4),
+    textcoords="offset points",
+    color=orange,
+    weight="bold",
+)
 plots.label_end(ax, 4, 1.0, "tanh", "brand")
 plots.label_end(ax, 4, 0.982, "sigmoid", "ink")
 plots.label_end(ax, 4, 1.0, "jump", "linear")
@@ -203,9 +240,9 @@ note(
 # The lines of the package: transformer_path.networks.feedforward.linear
 
 # Why Wᵀ and not W? Because we write one neuron a row, as torch does, and one example a
-# row, as everyone does. The transpose brings the two together: `(N, C) @ (C, F)`. The
-# two checks that come before this line in the file, for shapes that do not fit, are
-# left out here.
+# row, as everyone does. The transpose brings the two together: `(N, C) @ (C, F)`. (In
+# the file two checks come before this line, with a sentence for shapes that do not
+# fit.)
 
 # "Multilayer perceptron" is a misnomer that stuck: its neurons are no perceptrons, they
 # do not jump. "Feedforward" says that nothing runs in circles.
@@ -239,7 +276,9 @@ note(
 
 def draw_network(ax, widths, names):
     bottom = -(max(widths) + 0.4) / 2
-    places = [[(i, j - (n - 1) / 2) for j in range(n)] for i, n in enumerate(widths)]
+    places = [
+        [(i, j - (n - 1) / 2) for j in range(n)] for i, n in enumerate(widths)
+    ]
     for left, right in pairwise(places):
         for p in left:
             for q in right:
@@ -247,15 +286,23 @@ def draw_network(ax, widths, names):
     for i, column in enumerate(places):
         hidden = 0 < i < len(places) - 1
         color = orange if hidden else ink
-        ax.plot(*zip(*column), ls="none", marker="v" if hidden else "o", ms=13,
-                color=color, zorder=2)
+        ax.plot(
+            *zip(*column),
+            ls="none",
+            marker="v" if hidden else "o",
+            ms=13,
+            color=color,
+            zorder=2,
+        )
         ax.text(i, bottom, names[i], ha="center", va="top", color=color)
     ax.set(xlim=(-0.5, len(widths) - 0.5), ylim=(bottom - 1, -bottom))
     ax.axis("off")
 
 
 fig, ax = plots.figure(4.9, 2.5)
-draw_network(ax, [2, 4, 3, 2], ["x\n(N, 2)", "h₁\n(N, 4)", "h₂\n(N, 3)", "scores\n(N, 2)"])
+draw_network(
+    ax, [2, 4, 3, 2], ["x\n(N, 2)", "h₁\n(N, 4)", "h₂\n(N, 3)", "scores\n(N, 2)"]
+)
 
 # How many numbers does such a network learn? A layer from C to F has F × C weights and
 # F biases. For the one that will enter the leaderboard:
@@ -300,7 +347,9 @@ def spirals(n, seed):
     rng = np.random.default_rng(seed)
     arm = np.arange(n) % 2
     turn = 3 * np.pi * np.sqrt(rng.uniform(0.02, 1, n))  # one and a half turns
-    x = turn[:, None] * np.stack([np.cos(turn + np.pi * arm), np.sin(turn + np.pi * arm)], 1)
+    x = turn[:, None] * np.stack(
+        [np.cos(turn + np.pi * arm), np.sin(turn + np.pi * arm)], 1
+    )
     x = 2 * x / (3 * np.pi) + rng.normal(0, 0.04, (n, 2))
     return torch.tensor(x, dtype=torch.float32), torch.tensor(arm)
 
@@ -391,14 +440,28 @@ def moons(n, seed):
     rng = np.random.default_rng(seed)
     angle, which = rng.uniform(0, np.pi, n), np.arange(n) % 2
     sign = 1 - 2 * which
-    x = np.stack([sign * np.cos(angle) + which - 0.5, sign * np.sin(angle) + which / 2 - 0.25], 1)
-    return torch.tensor(x + rng.normal(0, 0.1, (n, 2)), dtype=torch.float32), torch.tensor(which)
+    x = np.stack(
+        [
+            sign * np.cos(angle) + which - 0.5,
+            sign * np.sin(angle) + which / 2 - 0.25,
+        ],
+        1,
+    )
+    return torch.tensor(
+        x + rng.normal(0, 0.1, (n, 2)), dtype=torch.float32
+    ), torch.tensor(which)
 
+
+moon_x, moon_y = moons(120, seed=0)
+six = train(list(network([2, 6, 2], seed=4).parameters()), moon_x, moon_y, 1500)
+six = [p.detach() for p in six]
 
 def draw_points(ax, x, y):
     """Data is ink: full dots and rings."""
     for label, fill in ((0, ink), (1, "none")):
-        ax.plot(*x[y == label].T, "o", ms=3.5, mfc=fill, mec=ink, mew=0.8, alpha=0.8)
+        ax.plot(
+            *x[y == label].T, "o", ms=3.5, mfc=fill, mec=ink, mew=0.8, alpha=0.8
+        )
 
 
 def draw_decision(ax, parameters, reach, n=81):
@@ -413,17 +476,17 @@ def draw_decision(ax, parameters, reach, n=81):
     ax.axis("off")
     ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
 
-
-moon_x, moon_y = moons(120, seed=0)
-six = train(list(network([2, 6, 2], seed=4).parameters()), moon_x, moon_y, 1500)
-six = [p.detach() for p in six]
-
 fig, ax = plots.figure(3.8, 3.6)
 draw_decision(ax, six, reach=2.0, n=161)
 draw_points(ax, moon_x, moon_y)
 for (w1, w2), bias in zip(*six[:2]):
-    ax.axline((-bias * w1 / (w1**2 + w2**2), -bias * w2 / (w1**2 + w2**2)), slope=-w1 / w2,
-              color=plots.LIGHT["ink-2"], lw=1, ls=(0, (4, 3)))
+    ax.axline(
+        (-bias * w1 / (w1**2 + w2**2), -bias * w2 / (w1**2 + w2**2)),
+        slope=-w1 / w2,
+        color=plots.LIGHT["ink-2"],
+        lw=1,
+        ls=(0, (4, 3)),
+    )
 
 # Is it really linear inside a region? Let autograd say. Take random points, sort them
 # by who is awake, and compare the gradients within each group.
@@ -431,7 +494,9 @@ for (w1, w2), bias in zip(*six[:2]):
 points = torch.rand(4000, 2) * 4 - 2
 awake = linear(points, six[0], six[1]) > 0  # (4000, 6): who is awake where
 region = (awake * 2 ** torch.arange(6)).sum(1)
-slope_at = torch.vmap(torch.func.jacrev(lambda p: feedforward(p, six)))(points)  # (4000, 2, 2)
+slope_at = torch.vmap(torch.func.jacrev(lambda p: feedforward(p, six)))(
+    points
+)  # (4000, 2, 2)
 regions = region.unique()
 for each in regions:
     here = slope_at[region == each]
@@ -490,7 +555,7 @@ shadow = torch.stack([across, project(inside, pca(inside, 1))[:, 0]], 1)
 fig, ax = plots.figure(3.4, 3.0)
 draw_points(ax, shadow, y)
 ax.axvline(0, color=orange, lw=2)
-ax.axis("off")
+_ = ax.axis("off")
 
 def best_ruler(points):
     """Accuracy of the best straight cut that gradient descent finds."""
@@ -522,7 +587,9 @@ for step, (weights, loss) in film.items():
     draw_decision(ax, [p.float() for p in weights], reach=2.2, n=61)
     draw_points(ax, x, y)
     right = accuracy(weights, x.double(), y)
-    film_strip.add(fig, f"Step {step:,}: loss {loss:.3f}, {right:.0%} of the points right.")
+    film_strip.add(
+        fig, f"Step {step:,}: loss {loss:.3f}, {right:.0%} of the points right."
+    )
 print(film_strip)
 
 film_losses = [loss for _, loss in film.values()]
@@ -578,14 +645,20 @@ def error(parameters, activation=relu):
     gap = feedforward(fine[:, None], parameters, activation)[..., 0] - target(fine)
     return gap.square().mean(-1).sqrt()
 
-
 widths = (3, 4, 6, 8, 12, 16, 24, 32)
 stepper = plots.Stepper("a network written by hand, following a curve")
 for n in widths:
     fig, ax = plots.figure(4.9, 2.8)
     t = torch.linspace(-2, 2, n + 1)
     ax.plot(fine, target(fine), color=plots.LIGHT["ink-2"], lw=1.2, ls="--")
-    ax.plot(t, feedforward(t[:, None].double(), by_hand(n)), "-v", color=orange, lw=1.8, ms=4)
+    ax.plot(
+        t,
+        feedforward(t[:, None].double(), by_hand(n)),
+        "-v",
+        color=orange,
+        lw=1.8,
+        ms=4,
+    )
     ax.set(xlabel="x", xlim=(-2, 2), ylim=(-1.7, 1.7))
     stepper.add(fig, f"{n} hidden units: off by {error(by_hand(n)):.3f}.")
 
@@ -603,7 +676,12 @@ def stairs(n):
     t = torch.linspace(-2, 2, n + 1, dtype=torch.float64)
     steep, middle = 1e4, (t[1:] + t[:-1]) / 2
     f = target(t)
-    return [torch.full((n, 1), steep).double(), -steep * middle, torch.diff(f)[None], f[:1]]
+    return [
+        torch.full((n, 1), steep).double(),
+        -steep * middle,
+        torch.diff(f)[None],
+        f[:1],
+    ]
 
 # And what does training find? Take the same shape, `[1, n, 1]`, start from random
 # weights, show it 129 points of the curve, and let it learn, five seeds for each width.
@@ -619,7 +697,9 @@ for n in trained_widths:
     decay = torch.optim.lr_scheduler.LinearLR(adam, 1.0, 0.0, total_iters=1500)
     for _ in range(1500):
         adam.zero_grad()
-        (feedforward(shown, learned) - target(shown)).square().mean((1, 2)).sum().backward()
+        (feedforward(shown, learned) - target(shown)).square().mean(
+            (1, 2)
+        ).sum().backward()
         adam.step()
         decay.step()
     with torch.no_grad():
@@ -631,8 +711,16 @@ folds_error = np.array([error(by_hand(int(n))) for n in many])
 stairs_error = np.array([error(stairs(int(n)), sigmoid) for n in many])
 
 fig, ax = plots.figure(4.9, 3.2)
-ax.set(xscale="log", yscale="log", xlabel="hidden units", ylabel="error", xlim=(4, 128),
-       ylim=(1e-3, 1.5), xticks=many, xticklabels=many)
+ax.set(
+    xscale="log",
+    yscale="log",
+    xlabel="hidden units",
+    ylabel="error",
+    xlim=(4, 128),
+    ylim=(1e-3, 1.5),
+    xticks=many,
+    xticklabels=many,
+)
 ax.minorticks_off()
 plots.curves(ax, many, folds_error, "ink", "folds")
 plots.curves(ax, many, stairs_error, "linear", "stairs")
@@ -642,11 +730,16 @@ def log_slope(x, y):
     return np.polyfit(np.log(x), np.log(y), 1)[0]
 
 
-folds_slope, stairs_slope = log_slope(many[2:], folds_error[2:]), log_slope(many[2:], stairs_error[2:])
+folds_slope, stairs_slope = (
+    log_slope(many[2:], folds_error[2:]),
+    log_slope(many[2:], stairs_error[2:]),
+)
 assert abs(folds_slope + 2) < 0.1 and abs(stairs_slope + 1) < 0.1
 best_trained, hand_written = trained_errors[:, -1].min(), folds_error[-1]
 assert trained_errors[:, 0].mean() < folds_error[1] * 1.4
-assert best_trained > 5 * hand_written  # every seed is far from what the width allows
+assert (
+    best_trained > 5 * hand_written
+)  # every seed is far from what the width allows
 note(
     folds_slope=f"{folds_slope:.2f}".replace("-", "−"),
     stairs_slope=f"{stairs_slope:.2f}".replace("-", "−"),
@@ -698,13 +791,15 @@ for k in range(1, 7):
     fig, ax = plots.figure(4.9, 2.4)
     ax.plot(line, feedforward(line, folded(k)), color=orange, lw=1.8)
     ax.set(xlabel="x", xlim=(0, 1), ylim=(-0.03, 1.05), yticks=[0, 1])
-    stepper.add(fig, f"{k} hidden layer{'s' * (k > 1)}, {2 * k} units: {2**k} straight pieces.")
+    stepper.add(
+        fig,
+        f"{k} hidden layer{'s' * (k > 1)}, {2 * k} units: {2**k} straight pieces.",
+    )
 
 # One hidden layer would need a unit for each turn: 63 for the last picture, which has
-
 # 12. At twenty layers it is 40 units against a million. So depth can buy an exponential
-#     number of pieces. That is a theorem, too, and it is often quoted as the reason why
-#     deep networks work.
+# number of pieces. That is a theorem, too, and it is often quoted as the reason why
+# deep networks work.
 
 # Is it? Count. How many pieces do networks have as they come, with random weights, when
 # you walk along a line and note each time a unit wakes up or falls asleep?
@@ -720,27 +815,47 @@ def pieces(x, parameters):
 
 
 inner = torch.linspace(0, 1, 100_001, dtype=torch.float64)[:, None] * 0.99998 + 7e-6
-folded_pieces = [pieces(inner, [p.double() for p in folded(k)]) for k in range(1, 9)]
+folded_pieces = [
+    pieces(inner, [p.double() for p in folded(k)]) for k in range(1, 9)
+]
 assert folded_pieces == [2**k for k in range(1, 9)]
 
 walk = torch.linspace(-3, 3, 20_001)[:, None]
-shapes = {1: [1, 64, 1], 2: [1, 32, 32, 1], 4: [1, *[16] * 4, 1], 8: [1, *[8] * 8, 1]}
+shapes = {
+    1: [1, 64, 1],
+    2: [1, 32, 32, 1],
+    4: [1, *[16] * 4, 1],
+    8: [1, *[8] * 8, 1],
+}
 found = {
-    depth: [pieces(walk, [p.detach() for p in network(shape, s).parameters()]) for s in range(10)]
+    depth: [
+        pieces(walk, [p.detach() for p in network(shape, s).parameters()])
+        for s in range(10)
+    ]
     for depth, shape in shapes.items()
 }
 
 fig, ax = plots.figure(4.9, 2.9)
 depths = list(shapes)
-ax.set(xscale="log", yscale="log", xlabel="hidden layers (64 units in all)",
-       ylabel="linear pieces", xticks=depths, xticklabels=depths, xlim=(0.9, 8), ylim=(5, 4e7))
+ax.set(
+    xscale="log",
+    yscale="log",
+    xlabel="hidden layers (64 units in all)",
+    ylabel="linear pieces",
+    xticks=depths,
+    xticklabels=depths,
+    xlim=(0.9, 8),
+    ylim=(5, 4e7),
+)
 ax.minorticks_off()
 # Each layer of n units with one input direction can fold the line into n pieces.
 possible = [65] + [(64 // depth) ** depth for depth in depths[1:]]
 ax.plot(depths, possible, color=plots.LIGHT["ink"], marker="o", lw=1.5, ls="--")
 for depth, counts in found.items():
     ax.plot([depth] * 10, counts, "v", ms=4, color=orange, alpha=0.5)
-ax.plot(depths, [np.mean(counts) for counts in found.values()], color=orange, lw=1.8)
+ax.plot(
+    depths, [np.mean(counts) for counts in found.values()], color=orange, lw=1.8
+)
 plots.label_end(ax, 8, possible[-1], "possible")
 plots.label_end(ax, 8, np.mean(found[8]), "found", "mlp")
 
@@ -767,7 +882,9 @@ def filled_up(parameters, width):
     for i, p in enumerate(parameters):
         rows = 0 if i >= last else width - len(p)
         columns = 0 if i == 0 or p.dim() == 1 else width - p.shape[1]
-        filled.append(F.pad(p, (0, columns, 0, rows) if p.dim() == 2 else (0, rows)))
+        filled.append(
+            F.pad(p, (0, columns, 0, rows) if p.dim() == 2 else (0, rows))
+        )
     return filled
 
 
@@ -785,18 +902,41 @@ for depth, options in sizes.items():
         score[depth, width] = scores
 
 fig, ax = plots.figure(4.9, 3.0)
-ax.set(xlabel="parameters", ylabel="accuracy on new points", xlim=(20, 165), ylim=(0.45, 1.03))
+ax.set(
+    xlabel="parameters",
+    ylabel="accuracy on new points",
+    xlim=(20, 165),
+    ylim=(0.45, 1.03),
+)
 styles = {1: ("-", "mlp", "o"), 2: ("--", "brand", "s"), 3: (":", "ink", "D")}
 for depth, options in sizes.items():
     style, color, marker = styles[depth]
     line_x = [count[depth, width] for width in options]
     rows = torch.stack([score[depth, width] for width in options])
-    ax.errorbar(line_x, rows.mean(1), rows.std(1), ls=style, color=plots.LIGHT[color],
-                marker=marker, capsize=2, lw=1.8, elinewidth=0.9)
-    plots.label_end(ax, line_x[-1], rows[-1].mean().item(),
-                    f"{depth} layer{'s' * (depth > 1)}", color)
+    ax.errorbar(
+        line_x,
+        rows.mean(1),
+        rows.std(1),
+        ls=style,
+        color=plots.LIGHT[color],
+        marker=marker,
+        capsize=2,
+        lw=1.8,
+        elinewidth=0.9,
+    )
+    plots.label_end(
+        ax,
+        line_x[-1],
+        rows[-1].mean().item(),
+        f"{depth} layer{'s' * (depth > 1)}",
+        color,
+    )
 
-one, two, three = score[1, 32], score[2, 10], score[3, 7]  # 162, 162 and 149 parameters
+one, two, three = (
+    score[1, 32],
+    score[2, 10],
+    score[3, 7],
+)  # 162, 162 and 149 parameters
 small = score[1, 6]
 assert one.mean() > small.mean() + 0.1
 assert max(two.mean(), three.mean()) < one.mean() + 0.02
@@ -825,9 +965,17 @@ note(
 
 ours = network([40, 100, 100, 10]).double()
 theirs = nn.Sequential(
-    nn.Linear(40, 100), nn.ReLU(), nn.Linear(100, 100), nn.ReLU(), nn.Linear(100, 10)
+    nn.Linear(40, 100),
+    nn.ReLU(),
+    nn.Linear(100, 100),
+    nn.ReLU(),
+    nn.Linear(100, 10),
 ).double()
-names = {"layers.0": "0", "layers.1": "2", "layers.2": "4"}  # torch counts the bends, too
+names = {
+    "layers.0": "0",
+    "layers.1": "2",
+    "layers.2": "4",
+}  # torch counts the bends, too
 theirs.load_state_dict(
     {names[key[:8]] + key[8:]: value for key, value in ours.state_dict().items()}
 )
@@ -875,7 +1023,12 @@ gaps = [
     max((torch.tensor(v.data) - q).abs().max(), (p - q).abs().max()).item()
     for v, p, q in zip(variables, ours.parameters(), theirs.parameters())
 ]
-moved = (theirs[0].weight - network([40, 100, 100, 10]).layers[0].weight).abs().max().item()
+moved = (
+    (theirs[0].weight - network([40, 100, 100, 10]).layers[0].weight)
+    .abs()
+    .max()
+    .item()
+)
 assert max(gaps) < 1e-10 < 1e-3 < moved
 note(parity_moved=f"{moved:.2f}")
 
@@ -913,7 +1066,9 @@ def right(parameters, split):
 for step in range(3000):
     rows = draw.integers(0, len(series), 100)
     began = perf_counter()
-    loss = cross_entropy(feedforward(Variable(series[rows]), variables), answers[rows])
+    loss = cross_entropy(
+        feedforward(Variable(series[rows]), variables), answers[rows]
+    )
     loss.backward()
     descend(variables, lr=0.3)
     seconds["ours"].append(perf_counter() - began)
@@ -925,7 +1080,13 @@ for step in range(3000):
         descend(ours.parameters(), lr=0.3)
         seconds["torch"].append(perf_counter() - began)
     if step % 250 == 249:
-        curve.append([step + 1, right(variables, data.train), right(variables, data.validation)])
+        curve.append(
+            [
+                step + 1,
+                right(variables, data.train),
+                right(variables, data.validation),
+            ]
+        )
 curve = np.array(curve)
 
 fig, ax = plots.figure()

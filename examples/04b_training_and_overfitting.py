@@ -72,7 +72,9 @@ weights = list(network().parameters())
 
 def gradient(x, y):
     loss = F.cross_entropy(feedforward(x, weights), y)
-    return torch.cat([g.flatten() for g in torch.autograd.grad(loss, weights)])  # (15210,)
+    return torch.cat(
+        [g.flatten() for g in torch.autograd.grad(loss, weights)]
+    )  # (15210,)
 
 
 full = gradient(*data.train)
@@ -82,17 +84,34 @@ draw = torch.Generator().manual_seed(0)
 for size in sizes:
     batches = [torch.randint(3500, (size,), generator=draw) for _ in range(40)]
     began = perf_counter()
-    off = [gradient(data.train.x[rows], data.train.y[rows]) - full for rows in batches]
+    off = [
+        gradient(data.train.x[rows], data.train.y[rows]) - full for rows in batches
+    ]
     cost.append((perf_counter() - began) / 40)
-    noise.append(torch.stack(off).square().sum(1).mean().sqrt().item() / full.norm().item())
+    noise.append(
+        torch.stack(off).square().sum(1).mean().sqrt().item() / full.norm().item()
+    )
 
 fig, ax = plots.figure(4.9, 2.8)
-ax.set(xscale="log", yscale="log", xlabel="examples in the minibatch", ylabel="noise / signal",
-       xticks=sizes, xticklabels=[f"{s:,}" for s in sizes], xlim=(0.9, 1100))
+ax.set(
+    xscale="log",
+    yscale="log",
+    xlabel="examples in the minibatch",
+    ylabel="noise / signal",
+    xticks=sizes,
+    xticklabels=[f"{s:,}" for s in sizes],
+    xlim=(0.9, 1100),
+)
 ax.minorticks_off()
-ax.plot(sizes, noise[2] * np.sqrt(16 / np.array(sizes)), color=plots.LIGHT["ink-2"], ls="--", lw=1)
+ax.plot(
+    sizes,
+    noise[2] * np.sqrt(16 / np.array(sizes)),
+    color=plots.LIGHT["ink-2"],
+    ls="--",
+    lw=1,
+)
 plots.curves(ax, sizes, noise, "mlp")
-ax.axhline(1, color=plots.LIGHT["hairline"], lw=1.5)
+_ = ax.axhline(1, color=plots.LIGHT["hairline"], lw=1.5)
 
 noise_slope = np.polyfit(np.log(sizes), np.log(noise), 1)[0]
 assert abs(noise_slope + 0.5) < 0.06 and noise[sizes.index(64)] > 1
@@ -139,7 +158,9 @@ def train(parameters, examples, steps, lr, size=100, seed=0):
     lr = torch.as_tensor(lr).reshape(-1, 1, 1)  # one for all, or one each
     record = []
     for _ in range(steps):
-        rows = torch.randint(len(examples.y), (len(parameters[0]), size), generator=draw)
+        rows = torch.randint(
+            len(examples.y), (len(parameters[0]), size), generator=draw
+        )
         loss = losses(parameters, examples.x[rows], examples.y[rows])
         loss.sum().backward()
         with torch.no_grad():
@@ -174,28 +195,48 @@ def compare_batches(ax, work):
         style = {"brand": "--", "mlp": "-", "ink": "-."}[color]
         ax.plot(at, mean, color=plots.LIGHT[color], lw=1.8, ls=style)
         below = (2, -13) if size == 1000 else (4, 3)
-        ax.annotate(f"batch {size:,}", (at[-1], mean[-1]), below, textcoords="offset points",
-                    color=plots.LIGHT[color], weight="bold", annotation_clip=False)
+        ax.annotate(
+            f"batch {size:,}",
+            (at[-1], mean[-1]),
+            below,
+            textcoords="offset points",
+            color=plots.LIGHT[color],
+            weight="bold",
+            annotation_clip=False,
+        )
 
 fig, ax = plots.figure(4.9, 2.7)
 ax.set(xlabel="step", ylabel="training loss", xlim=(0, 1500), ylim=(0, 2.4))
 compare_batches(ax, work=False)
 
 fig, ax = plots.figure(4.9, 2.7)
-ax.set(xlabel="examples seen", ylabel="training loss", xscale="log", xlim=(200, 5e5), ylim=(0, 2.4))
+ax.set(
+    xlabel="examples seen",
+    ylabel="training loss",
+    xscale="log",
+    xlim=(200, 5e5),
+    ylim=(0, 2.4),
+)
 compare_batches(ax, work=True)
 
-at_250_steps = {size: record[:, 225:250].mean().item() for size, record in batch_runs.items()}
+at_250_steps = {
+    size: record[:, 225:250].mean().item() for size, record in batch_runs.items()
+}
 seen = 15_000  # examples
 at_work = {
     size: record[:, max(seen // size - 10, 0) : max(seen // size, 5)].mean().item()
     for size, record in batch_runs.items()
 }
-assert at_250_steps[1000] < at_250_steps[100] - 0.1 and at_250_steps[100] < at_250_steps[10] - 0.1
+assert (
+    at_250_steps[1000] < at_250_steps[100] - 0.1
+    and at_250_steps[100] < at_250_steps[10] - 0.1
+)
 assert at_work[10] < at_work[100] - 0.1 and at_work[100] < at_work[1000] - 0.1
 note(
-    steps_10=f"{at_250_steps[10]:.2f}", steps_1000=f"{at_250_steps[1000]:.2f}",
-    work_10=f"{at_work[10]:.2f}", work_1000=f"{at_work[1000]:.2f}",
+    steps_10=f"{at_250_steps[10]:.2f}",
+    steps_1000=f"{at_250_steps[1000]:.2f}",
+    work_10=f"{at_work[10]:.2f}",
+    work_1000=f"{at_work[1000]:.2f}",
 )
 
 # After 250 steps the loss is [steps_10] with batches of 10 and [steps_1000] with
@@ -215,22 +256,37 @@ rates = [0.01, 0.1, 1.0, 3.0, 10.0]
 several = stack([network(seed=s) for _ in rates for s in seeds])
 each_rate = torch.tensor(rates).repeat_interleave(len(seeds))
 record = train(several, data.train, 1000, each_rate)
-record = record.reshape(len(rates), len(seeds), -1)  # (5 rates, 3 seeds, 1000 steps)
+record = record.reshape(
+    len(rates), len(seeds), -1
+)  # (5 rates, 3 seeds, 1000 steps)
 unseen = accuracies(several, *data.validation).reshape(len(rates), -1)
 
 fig, ax = plots.figure(4.9, 3.4)
 window = 25
 at = (np.arange(1000 // window) + 1) * window
 ax.set(xlabel="step", ylabel="training loss", xlim=(0, 1000), ylim=(0, 3.2))
-ends = {0.01: "0.01: too small", 0.1: "0.1: slow", 1.0: "1: good", 3.0: "3: too large", 10.0: "10: lost"}
+ends = {
+    0.01: "0.01: too small",
+    0.1: "0.1: slow",
+    1.0: "1: good",
+    3.0: "3: too large",
+    10.0: "10: lost",
+}
 for rate, runs in zip(rates, record):
     color = {1.0: "mlp", 3.0: "failure", 10.0: "failure"}.get(rate, "ink")
     runs = smooth(runs, window).nan_to_num(1e3).clip(max=9)
     for run in runs:
         ax.plot(at, run, color=plots.LIGHT[color], lw=0.7, alpha=0.5)
     middle = runs.median(0).values
-    ax.plot(at, middle, color=plots.LIGHT[color], lw=1.8, markevery=6,
-            marker="v" if rate == 1 else None, ls="--" if color == "failure" else "-")
+    ax.plot(
+        at,
+        middle,
+        color=plots.LIGHT[color],
+        lw=1.8,
+        markevery=6,
+        marker="v" if rate == 1 else None,
+        ls="--" if color == "failure" else "-",
+    )
     plots.label_end(ax, 1000, min(middle[-1].item(), 2.6), ends[rate], color)
 
 last = record[:, :, -50:].mean(2)  # (5, 3)
@@ -240,9 +296,12 @@ assert last[three].min() > last[one].max() + 0.3
 assert not (last[-1] < 2.2).any()  # at chance, or NaN
 assert unseen[one].mean() > unseen[tenth].mean() + 0.04
 note(
-    rate_small=f"{last[0].mean():.2f}", rate_slow=f"{last[tenth].mean():.2f}",
-    rate_good=f"{last[one].mean():.2f}", rate_large=f"{last[three].mean():.2f}",
-    unseen_slow=f"{unseen[tenth].mean():.1%}", unseen_good=f"{unseen[one].mean():.1%}",
+    rate_small=f"{last[0].mean():.2f}",
+    rate_slow=f"{last[tenth].mean():.2f}",
+    rate_good=f"{last[one].mean():.2f}",
+    rate_large=f"{last[three].mean():.2f}",
+    unseen_slow=f"{unseen[tenth].mean():.1%}",
+    unseen_good=f"{unseen[one].mean():.1%}",
     guess_loss=f"{np.log(10):.2f}",
 )
 
@@ -252,12 +311,15 @@ note(
 # Such pictures are read every day, so learn to read them. Chance is the first landmark:
 # who knows nothing about ten classes pays log 10 = [guess_loss].
 
-#     what you see                                           what it means                                                                            what to do
-#     starts far from [guess_loss]                           the first weights are badly scaled, or the labels are wrong                              look at the data and the first outputs
-#     falls in a straight line, slowly (0.01, 0.1)           steps too small                                                                          three times the learning rate, again and again
-#     falls fast, then bends and settles (1)                 right                                                                                    leave it, or decay it towards the end
-#     jumps about and comes down late or not at all (3)      steps too large: each overshoots                                                         a third of it
-#     sits at [guess_loss] for ever, or turns into NaN (10)  units were thrown to where they are silent for every example, or the numbers overflowed  a tenth of it
+# - starts far from [guess_loss]: the first weights are badly scaled, or the labels are
+#   wrong; look at the data and the first outputs
+# - falls in a straight line, slowly (0.01, 0.1): steps too small; three times the
+#   learning rate, again and again
+# - falls fast, then bends and settles (1): right; leave it, or decay it towards the end
+# - jumps about and comes down late or not at all (3): steps too large: each overshoots;
+#   a third of it
+# - sits at [guess_loss] for ever, or turns into NaN (10): units were thrown to where
+#   they are silent for every example, or the numbers overflowed; a tenth of it
 
 # This holds far beyond toys. Large learning rates and small batches end in wider
 # valleys of the loss, where small changes matter less (Keskar et al., 2017; Li et al.,
@@ -285,22 +347,41 @@ for depth, width in shapes:
     new_score[depth, width] = accuracies(several, *data.validation)
 
 fig, ax = plots.figure(4.9, 3.2)
-ax.set(xlabel="hidden layers", ylabel="accuracy", xticks=[1, 2, 4], xlim=(0.9, 4), ylim=(0.3, 1))
-for width, color, style in ((10, "ink", ":"), (30, "brand", "--"), (100, "mlp", "-")):
+ax.set(
+    xlabel="hidden layers",
+    ylabel="accuracy",
+    xticks=[1, 2, 4],
+    xlim=(0.9, 4),
+    ylim=(0.3, 1),
+)
+for width, color, style in (
+    (10, "ink", ":"),
+    (30, "brand", "--"),
+    (100, "mlp", "-"),
+):
     for score in (seen_score, new_score):
         line = [score[depth, width].mean() for depth in (1, 2, 4)]
-        ax.plot([1, 2, 4], line, color=plots.LIGHT[color], ls=style, lw=1.6,
-                marker={10: "o", 30: "s", 100: "v"}[width],
-                mfc=plots.LIGHT[color] if score is seen_score else "none")
+        ax.plot(
+            [1, 2, 4],
+            line,
+            color=plots.LIGHT[color],
+            ls=style,
+            lw=1.6,
+            marker={10: "o", 30: "s", 100: "v"}[width],
+            mfc=plots.LIGHT[color] if score is seen_score else "none",
+        )
     plots.label_end(ax, 4, seen_score[4, width].mean(), f"{width} wide", color)
 
 assert new_score[2, 100].min() > new_score[2, 10].max() + 0.05
 assert seen_score[2, 100].min() > seen_score[1, 100].max() + 0.05
 assert seen_score[4, 30].mean() < seen_score[2, 30].mean() - 0.03
 note(
-    wide_10=f"{new_score[2, 10].mean():.0%}", wide_100=f"{new_score[2, 100].mean():.0%}",
-    deep_1=f"{seen_score[1, 100].mean():.0%}", deep_2=f"{seen_score[2, 100].mean():.0%}",
-    deep_30_2=f"{seen_score[2, 30].mean():.0%}", deep_30_4=f"{seen_score[4, 30].mean():.0%}",
+    wide_10=f"{new_score[2, 10].mean():.0%}",
+    wide_100=f"{new_score[2, 100].mean():.0%}",
+    deep_1=f"{seen_score[1, 100].mean():.0%}",
+    deep_2=f"{seen_score[2, 100].mean():.0%}",
+    deep_30_2=f"{seen_score[2, 30].mean():.0%}",
+    deep_30_4=f"{seen_score[4, 30].mean():.0%}",
 )
 
 # With two layers, going from 10 units a layer to 100 lifts the validation score from
@@ -322,10 +403,14 @@ look_at, watched = 100, []
 for k in range(25):
     train(several, data.train, look_at, lr=0.3, seed=k)
     with torch.no_grad():
-        watched.append([
-            losses(several, *data.train), losses(several, *data.validation),
-            accuracies(several, *data.train), accuracies(several, *data.validation),
-        ])
+        watched.append(
+            [
+                losses(several, *data.train),
+                losses(several, *data.validation),
+                accuracies(several, *data.train),
+                accuracies(several, *data.validation),
+            ]
+        )
 watched = torch.stack([torch.stack(row) for row in watched], 2)  # (4, 3 seeds, 25)
 steps = (np.arange(25) + 1) * look_at
 
@@ -335,14 +420,19 @@ plots.curves(ax, steps, watched[0], "ink", "training")
 plots.curves(ax, steps, watched[1], "mlp", "validation")
 turn = watched[1].mean(0).argmin().item()
 ax.axvline(steps[turn], color=plots.LIGHT["ink-2"], ls="--", lw=1)
-ax.text(steps[turn] + 30, 2.75, f"step {steps[turn]:,}", color=plots.LIGHT["ink-2"])
+_ = ax.text(
+    steps[turn] + 30, 2.75, f"step {steps[turn]:,}", color=plots.LIGHT["ink-2"]
+)
 
 lowest, end = watched[1].mean(0)[turn], watched[1].mean(0)[-1]
 assert end > lowest + 0.4 and watched[0][:, -1].max() < 0.15
 assert watched[3].mean(0)[-1] > watched[3].mean(0)[turn] - 0.02
 note(
-    turn=f"{steps[turn]:,}", lowest=f"{lowest:.2f}", validation_end=f"{end:.2f}",
-    accuracy_turn=f"{watched[3].mean(0)[turn]:.1%}", accuracy_end=f"{watched[3].mean(0)[-1]:.1%}",
+    turn=f"{steps[turn]:,}",
+    lowest=f"{lowest:.2f}",
+    validation_end=f"{end:.2f}",
+    accuracy_turn=f"{watched[3].mean(0)[turn]:.1%}",
+    accuracy_end=f"{watched[3].mean(0)[-1]:.1%}",
     train_end=f"{watched[2].mean(0)[-1]:.1%}",
 )
 
@@ -365,7 +455,10 @@ lottery = torch.randperm(1000, generator=torch.Generator().manual_seed(0))
 nonsense = Examples(thousand.x, thousand.y[lottery])
 learned = stack([network(seed=s) for s in seeds])
 train(learned, nonsense, 1500, lr=0.5)
-by_heart, guessed = accuracies(learned, *nonsense), accuracies(learned, *data.validation)
+by_heart, guessed = (
+    accuracies(learned, *nonsense),
+    accuracies(learned, *data.validation),
+)
 note(by_heart=f"{by_heart.mean():.1%}", guessed=f"{guessed.mean():.1%}")
 assert by_heart.min() > 0.98 and guessed.max() < 0.15
 
@@ -392,8 +485,15 @@ for amount in amounts:
 heart, new = torch.stack(heart, 1), torch.stack(new, 1)  # (3 seeds, 4 amounts)
 
 fig, ax = plots.figure(4.9, 2.8)
-ax.set(xscale="log", xlabel="training series", ylabel="accuracy", xlim=(95, 3500), ylim=(0, 1.05),
-       xticks=amounts, xticklabels=[f"{a:,}" for a in amounts])
+ax.set(
+    xscale="log",
+    xlabel="training series",
+    ylabel="accuracy",
+    xlim=(95, 3500),
+    ylim=(0, 1.05),
+    xticks=amounts,
+    xticklabels=[f"{a:,}" for a in amounts],
+)
 ax.minorticks_off()
 plots.curves(ax, amounts, heart, "ink", "training")
 plots.curves(ax, amounts, new, "mlp", "validation")
@@ -401,7 +501,8 @@ plots.curves(ax, amounts, new, "mlp", "validation")
 per_tenfold = np.polyfit(np.log10(amounts), new.mean(0), 1)[0]
 assert heart.min() > 0.9 and (new.diff(dim=1) > 0.05).all()
 note(
-    few=f"{new[:, 0].mean():.0%}", all_of_them=f"{new[:, -1].mean():.0%}",
+    few=f"{new[:, 0].mean():.0%}",
+    all_of_them=f"{new[:, -1].mean():.0%}",
     per_tenfold=f"{100 * per_tenfold:.0f}",
     for_ninety=f"{round(10 ** ((0.9 - new[:, -1].mean().item()) / per_tenfold) * 3500, -4):,.0f}",
 )
@@ -459,7 +560,9 @@ for p, q in zip(ours.parameters(), theirs.parameters()):
     torch.testing.assert_close(p, q, rtol=0, atol=1e-10)
 
 weights = list(ours.parameters())
-parts = torch.stack([gradient(x[rows], y[rows]) for rows in epoch(len(x), 100, order)])
+parts = torch.stack(
+    [gradient(x[rows], y[rows]) for rows in epoch(len(x), 100, order)]
+)
 torch.testing.assert_close(parts.mean(0), gradient(x, y), rtol=0, atol=1e-10)
 
 
@@ -504,9 +607,12 @@ assert row.parameters == 15_210 and chosen["lr"] == 1.5
 assert plain.mean() > PUBLISHED["mlp"].accuracy / 100  # better than published ...
 assert plain.mean() < 0.85  # ... and far from what follows
 note(
-    parameters=f"{row.parameters:,}", steps=f"{STEPS:,}",
-    chosen_lr=f"{chosen['lr']:g}", chosen_decay=f"{chosen['weight_decay']:g}",
-    mlp_test=f"{spread(row.accuracies)} %", time_mlp=f"{row.seconds:.1f} s",
+    parameters=f"{row.parameters:,}",
+    steps=f"{STEPS:,}",
+    chosen_lr=f"{chosen['lr']:g}",
+    chosen_decay=f"{chosen['weight_decay']:g}",
+    mlp_test=f"{spread(row.accuracies)} %",
+    time_mlp=f"{row.seconds:.1f} s",
     epochs=f"{STEPS * 100 / 4000:.0f}",
 )
 
@@ -520,14 +626,21 @@ note(
 bold = stack([network(seed=s) for s in seeds])
 for k in range(5):
     train(bold, data.train, 500, lr=1.5 * (1 - k / 5), seed=k)
-bold_heart, bold_new = accuracies(bold, *data.train), accuracies(bold, *data.validation)
+bold_heart, bold_new = (
+    accuracies(bold, *data.train),
+    accuracies(bold, *data.validation),
+)
 careful_heart, careful_new = watched[2, :, -1], watched[3, :, -1]
 
-assert careful_heart.min() > 0.97 and bold_heart.min() > 0.97  # both have fitted everything
+assert (
+    careful_heart.min() > 0.97 and bold_heart.min() > 0.97
+)  # both have fitted everything
 assert bold_new.mean() > careful_new.mean() + 0.02
 note(
-    careful=f"{careful_new.mean():.1%}", careful_heart=f"{careful_heart.mean():.1%}",
-    bold=f"{bold_new.mean():.1%}", bold_heart=f"{bold_heart.mean():.1%}",
+    careful=f"{careful_new.mean():.1%}",
+    careful_heart=f"{careful_heart.mean():.1%}",
+    bold=f"{bold_new.mean():.1%}",
+    bold_heart=f"{bold_heart.mean():.1%}",
 )
 
 # Careful: [careful] on validation, with [careful_heart] of the training set fitted and
@@ -567,8 +680,10 @@ gap = abs(plain.mean() - shuffled.mean())
 error_of_gap = np.sqrt((plain.var(ddof=1) + shuffled.var(ddof=1)) / 5)
 assert gap < max(4 * error_of_gap, 0.02)
 note(
-    in_order=f"{spread(row.accuracies)} %", out_of_order=f"{spread(row.shuffled)} %",
-    order_gap=f"{100 * gap:.1f}", order_noise=f"{100 * error_of_gap:.1f}",
+    in_order=f"{spread(row.accuracies)} %",
+    out_of_order=f"{spread(row.shuffled)} %",
+    order_gap=f"{100 * gap:.1f}",
+    order_noise=f"{100 * error_of_gap:.1f}",
 )
 
 # [in_order] in order, [out_of_order] shuffled: a difference of [order_gap] points where

@@ -139,14 +139,19 @@ def _formula(block: Block) -> str:
 
 
 def _table(block: Block, cite: Callable[[str, str], str]) -> str:
-    """Set a table in columns."""
+    """Set a table in columns, or a wide one as a list."""
     rows = [
         [inline(cell.strip(), cite) for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
         for line in block.lines
         if not re.fullmatch(r"[|:\s-]+", line)
     ]
     rows = [row for row in rows if any(row)]
+    if not rows:
+        return ""
     widths = [max(map(_width, column)) for column in zip(*rows, strict=False)]
+    if sum(widths) + 2 * len(widths) + 4 > WIDTH:  # too wide: a row becomes an item
+        items = (f"- {row[0]}: {'; '.join(filter(None, row[1:]))}" for row in rows[1:])
+        return "\n".join(map(_wrap, items))
     lines = (
         "    "
         + "  ".join(

@@ -144,7 +144,7 @@ def test_a_row_in_words():
         chosen={},
     )
     assert str(row) == (
-        "mlp: 64.0 ± 1.4 %, with positions shuffled 62.0 %; 15,210 parameters, 1.2 s"
+        "mlp: 64.0 ± 1.4%, with positions shuffled 62.0%; 15,210 parameters, 1.2 s"
     )
 
 

@@ -38,5 +38,5 @@ def test_a_bare_number_is_refused():
         note(accuracy=0.97)
     assert str(error.value) == (
         "note(accuracy=0.97) is a float; format it as the reader is to see it, for "
-        'example accuracy=f"{accuracy:.1f} %".'
+        'example accuracy=f"{accuracy:.1f}%".'
     )

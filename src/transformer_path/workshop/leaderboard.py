@@ -44,8 +44,8 @@ PUBLISHED = {
 }
 """Test accuracies on MNIST-1D, in order and with positions shuffled, from the table in
 the README that goes with :cite:t:`greydanus2024mnist1d`; there the shuffled figure of
-the human expert reads "~30 %". The authors' own log, at 6,000 steps, has 31.5, 65.1,
-92.3 and 89.1 % for the four models, shuffled 31.5, 66.0, 58.7 and 53.3 %."""
+the human expert reads "~30%". The authors' own log, at 6,000 steps, has 31.5, 65.1,
+92.3 and 89.1% for the four models, shuffled 31.5, 66.0, 58.7 and 53.3%."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +67,8 @@ class Row:
 
     def __str__(self) -> str:
         return (
-            f"{self.name}: {spread(self.accuracies)} %, with positions shuffled "
-            f"{spread(self.shuffled)} %; {self.parameters:,} parameters, "
+            f"{self.name}: {spread(self.accuracies)}%, with positions shuffled "
+            f"{spread(self.shuffled)}%; {self.parameters:,} parameters, "
             f"{self.seconds:.1f} s"
         )
 

@@ -34,7 +34,7 @@ def note(**numbers: str) -> None:
         if not isinstance(text, str):
             raise ValueError(
                 f"note({name}={text!r}) is a {type(text).__name__}; format it as the "
-                f'reader is to see it, for example {name}=f"{{{name}:.1f}} %".'
+                f'reader is to see it, for example {name}=f"{{{name}:.1f}}%".'
             )
     if _in_a_kernel():
         from IPython.display import display

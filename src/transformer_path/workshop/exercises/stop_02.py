@@ -10,13 +10,13 @@ from ._compare import same_function, same_number
 
 
 def components_for_99_percent(answer: object) -> str:
-    """2.1: how many components keep 99 % of the variance of the digits."""
+    """2.1: how many components keep 99% of the variance of the digits."""
     variances = pca(digits().train.x.double(), 64).variances
     kept = variances.cumsum(0) / variances.sum()
     expected = int((kept < 0.99).sum()) + 1
     hint = "Wanted: the smallest M whose first M variances sum to 0.99 of all of them."
     same_number(answer, expected, tolerance=0.5, hint=hint)
-    return f"{expected} numbers of 64 say 99 % of what distinguishes the digits."
+    return f"{expected} numbers of 64 say 99% of what distinguishes the digits."
 
 
 def whitening(answer: object) -> str:

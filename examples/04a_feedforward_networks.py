@@ -465,7 +465,7 @@ def draw_points(ax, x, y):
 
 
 def draw_decision(ax, parameters, reach, n=81):
-    """The network is orange: the surer it is of class 1, the darker; seam at one half."""
+    """Orange: the surer of class 1 the darker; the seam is at one half."""
     side = torch.linspace(-reach, reach, n)
     grid = torch.cartesian_prod(side, side)
     with torch.no_grad():
@@ -620,7 +620,7 @@ note(film_first=f"{film_losses[0]:.2f}", film_last=f"{film_losses[-1]:.3f}")
 # in the output.
 
 def through(t, f):
-    """The MLP [1, n, 1] whose line passes through n + 1 points: t and f are (n + 1,)."""
+    """The MLP [1, n, 1] whose line passes through n + 1 points, t and f."""
     slope = torch.diff(f) / torch.diff(t)  # (n,)
     turn = torch.diff(slope, prepend=slope.new_zeros(1))  # (n,)
     return [torch.ones_like(slope)[:, None], -t[:-1], turn[None], f[:1]]

@@ -500,15 +500,16 @@ plots.curves(ax, amounts, new, "mlp", "validation")
 
 per_tenfold = np.polyfit(np.log10(amounts), new.mean(0), 1)[0]
 assert heart.min() > 0.9 and (new.diff(dim=1) > 0.05).all()
+tenfolds = (0.9 - new[:, -1].mean().item()) / per_tenfold  # to go, to nine tenths
 note(
     few=f"{new[:, 0].mean():.0%}",
     all_of_them=f"{new[:, -1].mean():.0%}",
     per_tenfold=f"{100 * per_tenfold:.0f}",
-    for_ninety=f"{round(10 ** ((0.9 - new[:, -1].mean().item()) / per_tenfold) * 3500, -4):,.0f}",
+    for_ninety=f"{round(3500 * 10**tenfolds, -4):,.0f}",
 )
 
 # From [few] to [all_of_them]: about [per_tenfold] points for each tenfold. At that
-# rate, 90 % would need something like [for_ninety] series, and you have 3,500. There
+# rate, 90% would need something like [for_ninety] series, and you have 3,500. There
 # must be a cheaper way than data. There is; it is the rest of this book.
 
 
@@ -573,7 +574,7 @@ torch.testing.assert_close(parts.mean(0), gradient(x, y), rtol=0, atol=1e-10)
 # split alone; with the winner, five networks are trained on training and validation
 # data together; each of them sees the test split once. The reference is the MLP of the
 # authors of MNIST-1D (Greydanus and Kobak, 2024): two hidden layers of 100,
-# [parameters] numbers, published with 68 %.
+# [parameters] numbers, published with 68%.
 
 # We bring nothing but this page: plain stochastic gradient descent, batches of 100, a
 # learning rate that fades to zero so that the last steps are quiet. Three candidates:
@@ -611,14 +612,14 @@ note(
     steps=f"{STEPS:,}",
     chosen_lr=f"{chosen['lr']:g}",
     chosen_decay=f"{chosen['weight_decay']:g}",
-    mlp_test=f"{spread(row.accuracies)} %",
+    mlp_test=f"{spread(row.accuracies)}%",
     time_mlp=f"{row.seconds:.1f} s",
     epochs=f"{STEPS * 100 / 4000:.0f}",
 )
 
 # Chosen: a learning rate of [chosen_lr] with a decay of [chosen_decay]. On the test
 # split: [mlp_test], mean and standard deviation over five seeds, after [steps] steps of
-# training, [epochs] epochs or [time_mlp]. The published 68 % were reached with the same
+# training, [epochs] epochs or [time_mlp]. The published 68% were reached with the same
 # shape; what we did differently is only how we walked downhill. How much can that be
 # worth? You have seen the careful walk already: it is the run above, 2,500 steps with a
 # learning rate of 0.3. Set a bold one beside it, as long, without any weight decay:
@@ -658,7 +659,7 @@ note(
 # What is it missing? Here is a test that tells. Take the 40 positions of all series and
 # shuffle them, the same shuffle for every series. No number is lost. But the shape is
 # gone: a bump is no longer a bump, neighbours are strangers, and you could not tell a
-# single class any more. Humans fall from 96 % to about 30 %, so the authors report.
+# single class any more. Humans fall from 96% to about 30%, so the authors report.
 
 series = data.train.x[0]
 mixed = mnist1d(shuffle_positions=True).train.x[0]
@@ -680,8 +681,8 @@ gap = abs(plain.mean() - shuffled.mean())
 error_of_gap = np.sqrt((plain.var(ddof=1) + shuffled.var(ddof=1)) / 5)
 assert gap < max(4 * error_of_gap, 0.02)
 note(
-    in_order=f"{spread(row.accuracies)} %",
-    out_of_order=f"{spread(row.shuffled)} %",
+    in_order=f"{spread(row.accuracies)}%",
+    out_of_order=f"{spread(row.shuffled)}%",
     order_gap=f"{100 * gap:.1f}",
     order_noise=f"{100 * error_of_gap:.1f}",
 )

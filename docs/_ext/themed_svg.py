@@ -11,12 +11,9 @@ from typing import Any
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
-from sphinx.util import logging
 from sphinx.util.typing import ExtensionMetadata
 
 from svg_theme import theme_svg
-
-LOGGER = logging.getLogger(__name__)
 
 
 class ThemeSvg(SphinxPostTransform):
@@ -30,24 +27,9 @@ class ThemeSvg(SphinxPostTransform):
         images = [i for i in self.document.findall(nodes.image) if _is_local_svg(i)]
         for number, image in enumerate(images, 1):
             alt = image.get("alt", "")
-            if not alt:
-                LOGGER.warning(
-                    "figure without alternative text; say what one sees in the cell's "
-                    'option mystnb: image: {alt: "..."}',
-                    type="themed_svg",
-                    subtype="alt",
-                    location=_located(image),
-                )
             svg = Path(self.env.srcdir, image["uri"]).read_text(encoding="utf-8")
             inline = theme_svg(svg, f"f{number}-", alt)
             image.replace_self(nodes.raw("", inline, format="html"))
-
-
-def _located(node: nodes.Node) -> nodes.Node:
-    """Find the nearest ancestor that knows its line."""
-    while not node.line and node.parent is not None:
-        node = node.parent
-    return node
 
 
 def _is_local_svg(image: nodes.image) -> bool:

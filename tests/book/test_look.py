@@ -351,10 +351,6 @@ MISTAKES = {
     "needs text or a formula": "````{beside}\n```python\nx\n```\n````",
     "has no number and title": ":::{exercise} Change it\nDo.\n:::",
     "'failure': 1 argument(s) required": ":::{failure}\nNo title\n:::",
-    "figure without alternative text": (
-        "```{code-cell}\nfrom transformer_path.workshop import plots\n"
-        "fig, ax = plots.figure()\n```"
-    ),
 }
 
 

@@ -1112,10 +1112,10 @@ note(
 # It fits [own_train] of the training series, the ones that no linear model could fit.
 # Two hidden layers, and the wall of chapter 1 is gone. A step of ours took
 # [time_step_ours], one of torch's [time_step_torch]: a ratio of [time_step_ratio] on
-# the machine that built this page, one thread each. A few hundred lines of Python keep
-# up because at this size the time goes into calling operations, not into computing
-# them. Make the layers wide, or use a GPU or single precision, and torch pulls away;
-# that is why we use it from here on.
+# the machine that built this page, one thread each. A ratio near one is no feat of
+# ours: at this size the time goes into calling operations, not into computing them.
+# Make the layers wide, or use a GPU or single precision, and torch pulls away; that is
+# why we use it from here on.
 
 
 # Where it fails

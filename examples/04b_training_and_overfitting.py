@@ -194,12 +194,13 @@ def compare_batches(ax, work):
         at = (np.arange(len(mean)) + 1) * window * (size if work else 1)
         style = {"brand": "--", "mlp": "-", "ink": "-."}[color]
         ax.plot(at, mean, color=plots.LIGHT[color], lw=1.8, ls=style)
-        below = (2, -13) if size == 1000 else (4, 3)
+        left = work and size < 1000  # where the next curve leaves room
         ax.annotate(
             f"batch {size:,}",
             (at[-1], mean[-1]),
-            below,
+            (-4, -12) if left else (2, -13) if size == 1000 else (4, 3),
             textcoords="offset points",
+            ha="right" if left else "left",
             color=plots.LIGHT[color],
             weight="bold",
             annotation_clip=False,

@@ -1,18 +1,15 @@
 """A page as a notebook: its directives as plain Markdown, its exercises to fill in."""
 
 import hashlib
-import inspect
 import re
-import textwrap
 from collections.abc import Callable, Iterator
 
 import nbformat
 
 from page_blocks import Block, blocks
-from script_form import ASIDES, RECURSE
-from source import load, part_of, without_docstrings
+from script_form import ASIDES, RECURSE, ROLE
+from source import shown_lines
 
-ROLE = re.compile(r"\{([\w:]+)\}`([^`]*)`")
 INSTALL = """\
 # Installs the book's package where it is missing, on Colab for example.
 import importlib.util
@@ -119,7 +116,8 @@ class _Prose:
         inside = "\n\n".join(filter(None, map(self.block, blocks(block.text))))
         title = self.inline(block.title)
         if block.name == "source":
-            return f"`{block.title}`:\n\n```python\n{_source(block)}\n```"
+            _, lines = shown_lines(block.title, block.options)
+            return f"`{block.title}`:\n\n```python\n{lines}\n```"
         if block.name == "math":
             return f"$$\n{block.text}\n$$"
         if block.name in RECURSE:
@@ -164,17 +162,6 @@ class _Prose:
     def link(self, match: re.Match[str]) -> str:
         """Link another page of the book where it is published."""
         return f"]({self.page.urls['book']}{match[1]}.html{match[2] or ''})"
-
-
-def _source(block: Block) -> str:
-    """Give the lines that the page shows beside the formula."""
-    code = without_docstrings(textwrap.dedent(inspect.getsource(load(block.title)[1])))
-    if "part" in block.options:
-        code = part_of(code, block.options["part"])
-    if "lines" in block.options:
-        first, _, last = block.options["lines"].partition("-")
-        code = "\n".join(code.splitlines()[int(first) - 1 : int(last or first)])
-    return textwrap.dedent(code)
 
 
 def _folded(title: str, inside: str) -> str:

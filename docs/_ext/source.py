@@ -13,6 +13,7 @@ these lines of what is left. The page is read again when the module changes.
 import importlib
 import inspect
 import textwrap
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -45,6 +46,19 @@ def load(name: str) -> tuple[ModuleType, object]:
     raise ModuleNotFoundError(f"No module named {parts[0]!r}")
 
 
+def shown_lines(name: str, options: Mapping[str, Any]) -> tuple[ModuleType, str]:
+    """Give the module of an object, and those of its lines that options ask for."""
+    module, found = load(name)
+    code = without_docstrings(textwrap.dedent(inspect.getsource(found)))
+    if "no-checks" in options:
+        code = without_checks(code)
+    if "part" in options:
+        code = part_of(code, options["part"])
+    if "lines" in options:
+        code = lines_of(code, options["lines"])
+    return module, code
+
+
 class Source(SphinxDirective):
     """Show the source of an object of the package and link to its reference."""
 
@@ -59,9 +73,7 @@ class Source(SphinxDirective):
         """Read the source and depend on its file."""
         name = self.arguments[0]
         try:
-            module, found = load(name)
-            code = without_docstrings(textwrap.dedent(inspect.getsource(found)))
-            code = self.excerpt(code)
+            module, code = shown_lines(name, self.options)
         except (ImportError, AttributeError, TypeError, ValueError) as error:
             raise self.error(f"{{source}} cannot show {name}: {error}") from error
         self.env.note_dependency(inspect.getfile(module))
@@ -71,16 +83,6 @@ class Source(SphinxDirective):
         self.set_source_info(source)
         self.set_source_info(block)
         return [source]
-
-    def excerpt(self, code: str) -> str:
-        """Keep what the options ask for."""
-        if "no-checks" in self.options:
-            code = without_checks(code)
-        if "part" in self.options:
-            code = part_of(code, self.options["part"])
-        if "lines" in self.options:
-            code = lines_of(code, self.options["lines"])
-        return code
 
     def link(self, name: str) -> pending_xref:
         """Refer to the API page, without complaint where it does not exist."""

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
 
 ROOT = Path(__file__).parents[2]
 BOOK = Path(os.environ.get("BOOK_HTML", ROOT / "_build" / "html")).resolve()
@@ -224,11 +225,29 @@ def test_a_script_gives_the_numbers_of_its_page(path, tmp_path):
     if not (BOOK / f"{path.stem.replace('_', '-')}.html").exists():
         pytest.skip("the book is not built: make html")
     glued = numbers_of_the_page(path.stem.replace("_", "-"))
+    assert glued, "the page's numbers are lost: make html"
     printed = dict(re.findall(r"^(\w+) = (.*)$", run(path, tmp_path), re.MULTILINE))
     assert list(tmp_path.iterdir()) == [], "the script left files behind"
     assert sorted(glued.keys() - printed.keys()) == []
     compared = [name for name in glued if not name.startswith("time_")]
     assert {n: printed[n] for n in compared} == {n: glued[n] for n in compared}
+
+
+@pytest.mark.book
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_a_notebook_shows_the_same_lines_of_the_package_as_its_page(path):
+    html = BOOK / f"{path.stem.replace('_', '-')}.html"
+    if not html.exists():
+        pytest.skip("the book is not built: make html")
+    page = BeautifulSoup(html.read_text("utf-8"), "html.parser")
+    on_page = [block.text.strip() for block in page.select(".tp-source pre")]
+    book = nbformat.read(path.with_suffix(".ipynb"), as_version=4)
+    prose = "\n".join(c.source for c in book.cells if c.cell_type == "markdown")
+    shown = r"`transformer_path\.[\w.]+`:\n\n```python\n(.*?)\n```"
+    in_notebook = [code.strip() for code in re.findall(shown, prose, re.DOTALL)]
+    source = (ROOT / "docs" / f"{html.stem}.md").read_text("utf-8")
+    assert len(on_page) == source.count("```{source}")
+    assert in_notebook == on_page
 
 
 def run(path: Path, folder: Path) -> str:

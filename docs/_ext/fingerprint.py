@@ -57,9 +57,7 @@ def fingerprint(env: BuildEnvironment, docname: str, notebook: NotebookNode) -> 
         "python": [sys.version, platform.system(), platform.machine()],
         "settings": [notebook.metadata.get(key) for key in SETTINGS],
         "cells": sources,
-        "tags": [
-            sorted(TAGS & set(c.metadata.get("tags", []))) for c in _code(notebook)
-        ],
+        "tags": [sorted(TAGS & set(c.metadata.get("tags", []))) for c in cells],
         "environment": {k: v.replace(str(root), "") for k, v in environment.items()},
         "packages": sorted(versions((*RUNNERS, *packages))),
         "files": [

@@ -10,8 +10,7 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 
 from path_graph import Stop, before, sort_key, teachers
-
-ARCHITECTURES = ("linear", "mlp", "cnn", "rnn", "attention")
+from transformer_path.workshop.plots import MARKERS
 
 
 @dataclass(frozen=True)
@@ -89,8 +88,8 @@ def _misplaced(stop: Stop, path: Sequence[Stop], root: str) -> Iterator[Problem]
         yield problem(
             "stop", f"should have a file name that begins with {digits:02}{letter}-."
         )
-    if stop.architecture not in ARCHITECTURES:
-        known = ", ".join(ARCHITECTURES)
+    if stop.architecture not in MARKERS:
+        known = ", ".join(MARKERS)
         text = f"has architecture '{stop.architecture}'; choose one of {known}."
         yield problem("architecture", text)
     same = [s for s in path if s.number == stop.number]

@@ -18,7 +18,7 @@ html: $(STAMP)  ## build the book in _build/html, running what has changed
 
 live: $(STAMP)  ## build, open on 127.0.0.1:8000, rebuild on saving a page or a module
 	$(BIN)/sphinx-autobuild -c . -d $(BUILD)/doctrees -j 2 --watch src --watch conf.py \
-	  --ignore '*/__pycache__/*' --ignore '*/docs/_ext/ipython/*' docs $(BUILD)/html
+	  --ignore '*/__pycache__/*' --ignore '*/docs/_ext/book/outputs/ipython/*' docs $(BUILD)/html
 
 test: html  ## build the book, then run every test and the checks of the code
 	$(BIN)/ruff check .
@@ -26,7 +26,7 @@ test: html  ## build the book, then run every test and the checks of the code
 	$(BIN)/pytest -n 2 --dist worksteal
 
 examples: $(STAMP)  ## write examples/, the chapters as scripts
-	PYTHONPATH=docs/_ext $(BIN)/python -m three_forms
+	PYTHONPATH=docs/_ext $(BIN)/python -m book.forms
 
 linkcheck: $(STAMP)  ## follow every link of the book (needs a network)
 	$(BIN)/sphinx-build -c . -d $(BUILD)/linkcheck/doctrees -j 2 -b linkcheck \

@@ -4,18 +4,20 @@ import sys
 import tomllib
 from pathlib import Path
 
-from transformer_path.workshop.plots import DARK, LIGHT
-
 ROOT = Path(__file__).parent
-sys.path.append(str(ROOT / "docs" / "_ext"))
+sys.path[:0] = [str(ROOT / "src"), str(ROOT / "docs" / "_ext")]
+
+from transformer_path.workshop.plots import DARK, LIGHT  # noqa: E402
+
 META = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+IPYTHON = ROOT / "docs" / "_ext" / "book" / "outputs" / "ipython"
 
 # The kernels that run the pages: this tree's package, no profile, style, display or
 # accelerator of the reader's, one thread, and nothing that differs from run to run.
 kernel_environment = {
     "PYTHONPATH": str(ROOT / "src"),
-    "IPYTHONDIR": str(ROOT / "docs" / "_ext" / "ipython"),
-    "MATPLOTLIBRC": str(ROOT / "docs" / "_ext" / "ipython" / "matplotlibrc"),
+    "IPYTHONDIR": str(IPYTHON),
+    "MATPLOTLIBRC": str(IPYTHON / "matplotlibrc"),
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     "JUPYTER_PREFER_ENV_PATH": "1",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
@@ -42,29 +44,7 @@ extensions = [
     "sphinx_design",
     "sphinxcontrib.bibtex",
     "sphinxext.opengraph",
-    "api_fields",
-    "beside",
-    "boxes",
-    "chapter_header",
-    "chapter_list",
-    "concepts",
-    "finished",
-    "folded_cells",
-    "fresh_outputs",
-    "glossary_links",
-    "kernel_environment",
-    "leaderboard",
-    "local_inventories",
-    "page_checks",
-    "path_map",
-    "run_progress",
-    "sidenote",
-    "source",
-    "stepper",
-    "themed_svg",
-    "mathml",
-    "three_forms",
-    "accessible_markup",
+    "book",
 ]
 exclude_patterns = ["_*", "**/.*"]
 templates_path = ["docs/_templates"]

@@ -106,11 +106,10 @@ A book.
 
 
 @pytest.fixture
-def three(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "docs" / "_ext"))
-    import three_forms
+def three():
+    from book.forms import three
 
-    return three_forms
+    return three
 
 
 @pytest.fixture
@@ -279,7 +278,7 @@ def numbers_of_the_page(docname: str) -> dict[str, str]:
 
 
 def test_the_formulas_of_comments_are_typed_by_hand(three):
-    from plain_tex import plain
+    from book.forms.tex import plain
 
     cases = {
         r"\frac{1}{N} \sum_{n=1}^{N} \lVert x_n - \mu \rVert^2": (

@@ -2,21 +2,14 @@
 
 import os
 import shutil
-import sys
 from pathlib import Path
 from time import monotonic, sleep
 
 import pytest
+from tiny_book import FRONT, TinyBook
 
-sys.path[:0] = [
-    str(Path(__file__).parents[2] / "docs" / "_ext"),
-    str(Path(__file__).parent),
-]
-
-from tiny_book import FRONT, TinyBook  # noqa: E402
-
-from fingerprint import imports, versions  # noqa: E402
-from page_cache import prune  # noqa: E402
+from book.outputs.cache import prune
+from book.outputs.fingerprint import imports, versions
 
 pytestmark = pytest.mark.slow
 

@@ -12,14 +12,11 @@ from bs4 import BeautifulSoup
 
 ROOT = Path(__file__).parents[2]
 EXTENSIONS = ROOT / "docs" / "_ext"
-sys.path.append(str(EXTENSIONS))
 
-from leaderboard_table import Line, table  # noqa: E402
+from book.board.table import Line, table
 
 CONFIGURATION = """
-extensions = [
-    "myst_nb", "kernel_environment", "fresh_outputs", "leaderboard"
-]
+extensions = ["myst_nb", "book"]
 exclude_patterns = ["_build"]
 html_theme = "basic"
 nb_execution_mode = "cache"

@@ -13,9 +13,8 @@ EXTENSIONS = ROOT / "docs" / "_ext"
 CONF = f"""
 import os, sys
 sys.path.append({str(EXTENSIONS)!r})
-os.environ["IPYTHONDIR"] = {str(EXTENSIONS / "ipython")!r}
-extensions = ["myst_nb", "sphinx.ext.autodoc", "beside", "boxes", "folded_cells",
-              "sidenote", "source", "stepper", "themed_svg"]
+os.environ["IPYTHONDIR"] = {str(EXTENSIONS / "book" / "outputs" / "ipython")!r}
+extensions = ["myst_nb", "sphinx.ext.autodoc", "book"]
 myst_enable_extensions = ["colon_fence", "attrs_inline", "dollarmath"]
 html_theme = "basic"
 exclude_patterns = ["out"]
@@ -192,8 +191,7 @@ def page(html):
 
 @pytest.fixture
 def theme_svg(monkeypatch):
-    monkeypatch.syspath_prepend(str(EXTENSIONS))
-    from svg_theme import theme_svg
+    from book.figures.svg import theme_svg
 
     return theme_svg
 

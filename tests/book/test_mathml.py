@@ -15,7 +15,7 @@ EXTENSIONS = ROOT / "docs" / "_ext"
 CONF = f"""
 import sys
 sys.path.append({str(EXTENSIONS)!r})
-extensions = ["myst_parser", "mathml"]
+extensions = ["myst_nb", "book"]
 html_math_renderer = "mathml"
 html_static_path = [{str(ROOT / "docs" / "_static")!r}]
 myst_enable_extensions = ["dollarmath", "amsmath"]
@@ -25,9 +25,8 @@ myst_enable_extensions = ["dollarmath", "amsmath"]
 @pytest.fixture
 def render(monkeypatch):
     """Give the function from TeX to the repaired ``<math>`` element."""
-    monkeypatch.syspath_prepend(str(EXTENSIONS))
-    from mathml import to_katex
-    from mathml_repairs import repair
+    from book.maths.mathml import to_katex
+    from book.maths.repairs import repair
 
     return lambda tex, display=True: ElementTree.fromstring(
         repair(to_katex(tex, display))

@@ -1,13 +1,9 @@
 """What must not be published is reported with its page and line, all of it at once."""
 
 import sys
-from pathlib import Path
 
 import pytest
-
-sys.path[:0] = [str(Path(__file__).parent)]
-
-from tiny_book import FRONT, TinyBook  # noqa: E402
+from tiny_book import FRONT, TinyBook
 
 FAULTS = {
     "figure": "import matplotlib.pyplot as plt\n%matplotlib inline\nplt.plot([1]);",

@@ -12,16 +12,14 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
 EXTENSIONS = Path(__file__).parents[2] / "docs" / "_ext"
-sys.path.append(str(EXTENSIONS))
 
-from path_drawing import Drawing  # noqa: E402
-from path_graph import Stop, before, in_order, sort_key  # noqa: E402
-from path_layout import LARGE, SMALL, lay_out  # noqa: E402
-from reading_time import is_prose  # noqa: E402
+from book.path.drawing import Drawing
+from book.path.graph import Stop, before, in_order, sort_key
+from book.path.layout import LARGE, SMALL, lay_out
+from book.path.reading_time import is_prose
 
 CONFIGURATION = """
-extensions = ["myst_nb", "concepts", "chapter_header", "chapter_list", "finished",
-              "glossary_links"]
+extensions = ["myst_nb", "book"]
 myst_enable_extensions = ["attrs_inline", "colon_fence"]
 exclude_patterns = ["_build"]
 html_theme = "basic"

@@ -10,15 +10,6 @@ from os import environ, killpg
 from pathlib import Path
 
 EXTENSIONS = Path(__file__).parents[2] / "docs" / "_ext"
-OWN = (
-    "fingerprint.py",
-    "fresh_outputs.py",
-    "fresh_pages.py",
-    "kernel_environment.py",
-    "page_cache.py",
-    "page_checks.py",
-    "run_progress.py",
-)
 CONF = """
 import json, sys
 from pathlib import Path
@@ -26,9 +17,8 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 from sphinx.transforms.post_transforms import SphinxPostTransform
 ROOT = Path(__file__).parent
-sys.path.append(str(ROOT / "_ext"))
-extensions = ["myst_nb", "fresh_outputs", "kernel_environment", "page_checks",
-              "run_progress"]
+sys.path.insert(0, str(ROOT / "_ext"))
+extensions = ["myst_nb", "book"]
 kernel_environment = {
     "PYTHONPATH": f"{ROOT}/src:{ROOT}/packages", "PYDEVD_DISABLE_FILE_VALIDATION": "1",
 }
@@ -40,7 +30,7 @@ nb_execution_in_temp = True
 
 class AllNumbers(SphinxDirective):
     def run(self):
-        from fresh_pages import note_paste
+        from book.outputs.pages import note_paste
         note_paste(self.env)
         return [nodes.paragraph("", "", nodes.inline(classes=["all-numbers"]))]
 
@@ -127,9 +117,7 @@ class TinyBook:
         self.root = root
         for name, text in FILES.items():
             self.write(name, text)
-        (root / "_ext").mkdir()
-        for name in OWN:
-            shutil.copy(EXTENSIONS / name, root / "_ext" / name)
+        shutil.copytree(EXTENSIONS, root / "_ext")
 
     def write(self, name: str, text: str) -> None:
         path = self.root / name

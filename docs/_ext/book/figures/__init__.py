@@ -1,0 +1,1 @@
+"""Drawings that follow the reader's theme."""

@@ -1,0 +1,1 @@
+"""Pages run when something changed, and never show what may not be shown."""

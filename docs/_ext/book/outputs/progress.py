@@ -1,0 +1,82 @@
+"""Which page runs, how many remain, and where is the book?
+
+::
+
+    running 04a-feedforward-networks, 3 of 9 pages to run
+        ran 03-autograd in 31 s, 6 to go
+    The book is at _build/html/index.html
+
+Plain lines, as soon as they are known: they read the same in a terminal and in a log,
+with one worker or with several. Pages whose outputs are kept do not run and are not
+counted.
+"""
+
+import logging
+import os
+from multiprocessing import Value
+from pathlib import Path
+from time import monotonic
+
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+
+from book.outputs.fresh import kept_outputs
+
+
+class Progress:
+    """Counts the pages that run, over all workers."""
+
+    def __init__(self) -> None:
+        self.waiting: set[str] = set()
+        self.started = Value("i", 0)  # shared with the workers, which are forked
+        self.ended = Value("i", 0)
+        self.since = 0.0
+
+    def plan(self, app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
+        """Count the pages that will run, and share them fairly among the workers."""
+        runs = {d for d in docnames if kept_outputs(env, d) is False}
+        self.waiting = runs
+        # Sphinx cuts the list into one piece a worker: give each its part of the work.
+        docnames.sort(key=lambda docname: (docname not in runs, docname))
+        workers = max(app.parallel, 1)
+        docnames[:] = [d for k in range(workers) for d in docnames[k::workers]]
+
+    def start_page(self, app: Sphinx, docname: str, content: list[str]) -> None:
+        """Say that a page starts to run."""
+        self.since = monotonic()
+        if docname in self.waiting:
+            count = _add_one(self.started)
+            say(app, f"running {docname}, {count} of {len(self.waiting)} pages to run")
+
+    def end_page(self, app: Sphinx, doctree: object) -> None:
+        """Say how long it took."""
+        docname = app.env.docname
+        if docname in self.waiting:
+            left = len(self.waiting) - _add_one(self.ended)
+            seconds = monotonic() - self.since
+            say(app, f"    ran {docname} in {seconds:.0f} s, {left} to go")
+
+
+def _add_one(counter: Value) -> int:
+    with counter.get_lock():
+        counter.value += 1
+        return counter.value
+
+
+def say(app: Sphinx, line: str) -> None:
+    """Print a line now; Sphinx would hold a worker's messages back until its end."""
+    if not app.quiet:
+        print(line, flush=True)
+
+
+def say_where(app: Sphinx, error: Exception | None) -> None:
+    """Name the first page of the finished book."""
+    index = Path(app.outdir, "index.html")
+    if error is None and app.builder.format == "html" and index.exists():
+        say(app, f"The book is at {os.path.relpath(index)}")
+
+
+def quieten() -> None:
+    """Turn off the logs of libraries that the theme's highlighting turns on."""
+    for name in ("traitlets", "matplotlib.font_manager"):
+        logging.getLogger(name).setLevel(logging.ERROR)

@@ -1,0 +1,1 @@
+"""Links to other projects, the API page, complete markup."""

@@ -38,7 +38,7 @@ def minibatches(
     Returns
     -------
     callable
-        From the number of a step, counted from 0, to its :class:`Examples`.
+        From the number of a step, counted from 0, to its examples.
 
     Raises
     ------

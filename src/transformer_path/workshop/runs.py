@@ -75,7 +75,8 @@ class Run:
         """Yield the share of the run that is done, until all of it is."""
         total = steps if seconds is None else seconds
         self.since = perf_counter()
-        with tqdm(total=total, disable=not progress) as bar:
+        quiet = {} if progress else {"disable": True}  # else TQDM_DISABLE decides
+        with tqdm(total=total, leave=False, **quiet) as bar:
             while not self.is_over(steps, seconds):
                 now = self.step if seconds is None else self.seconds
                 bar.update(now - bar.n)

@@ -302,13 +302,13 @@ gallery(first)
 # nearly everywhere, and on a flat place the gradient says nothing.
 
 # With two classes only the difference z = z_1 - z_0 counts, and the softmax becomes p_1
-# = 1 / (1 + e^-z), the logistic function. The two-class case is called logistic
+# = 1/(1 + e^-z), the logistic function. The two-class case is called logistic
 # regression. Exercise 1.2 is about it.
 
 # So let the model say how sure it is. Exponentials make every score positive, and a
 # division makes them sum to one. That is the softmax.
 
-#     p_k = (e^(z_k))/(Σ_j e^(z_j))
+#     p_k = e^(z_k)/(Σ_j e^(z_j))
 
 #     symbol  meaning               shape
 #     z       logits of an example  `(K,)`
@@ -334,7 +334,7 @@ print((z + 1000).exp() / (z + 1000).exp().sum())
 # minus the logarithm of the probability of the right class, averaged over the examples.
 
 #     L = -1/N Σ_(n=1)^N log p_(n, y_n)
-#     = 1/N Σ_(n=1)^N ( log Σ_j e^(z_nj) - z_(n, y_n) )
+#     = 1/N Σ_(n=1)^N (log Σ_j e^(z_nj) - z_(n, y_n))
 
 #     symbol      meaning                       shape
 #     y           right classes                 `(N,)`

@@ -64,7 +64,7 @@ x, y = images.train.x.double(), images.train.y  # (N, 64), (N,)
 # the coordinates uᵀ x_n have the largest variance; the second is the best one
 # perpendicular to it; and so on (Pearson, 1901).
 
-#     u_1 = arg max_(‖u‖ = 1) 1/(N - 1) Σ_(n=1)^N (uᵀ (x_n - x̄))²
+#     u_1 = arg max_(‖u‖=1) 1/(N - 1) Σ_(n=1)^N (uᵀ (x_n - x̄))²
 
 # All of them fall out of one factorisation, the singular value decomposition of the
 # centred data:
@@ -143,7 +143,7 @@ for m in [1, 2, 4, 8, 16, 32, 64]:
 # centers has every point near one. The inertia measures that: the sum of squared
 # distances, each point to its nearest center.
 
-#     J(μ_1, ṡ, μ_K) = Σ_(n=1)^N min_k ‖x_n - μ_k‖²
+#     J(μ_1, ..., μ_K) = Σ_(n=1)^N min_k ‖x_n - μ_k‖²
 
 # If you knew which points belong together, the best center would be easy: their mean.
 # If you knew the centers, the groups would be easy: each point goes to the nearest.

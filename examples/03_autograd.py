@@ -439,9 +439,9 @@ assert both < 10 * forward
 # different signs.
 
 # No straight line can separate the classes. A linear score s(x) = wᵀ x + b satisfies
-# s(-1,-1) + s(1,1) = s(-1,1) + s(1,-1), since both sides are 2b. XOR wants the left sum
-# negative and the right sum positive. If you would rather see it than believe it, draw
-# a hundred thousand lines:
+# s(-1, -1) + s(1, 1) = s(-1, 1) + s(1, -1), since both sides are 2b. XOR wants the left
+# sum negative and the right sum positive. If you would rather see it than believe it,
+# draw a hundred thousand lines:
 
 corners = np.array([[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]])
 labels = np.array([0, 1, 1, 0])
@@ -779,7 +779,7 @@ assert not solved(tower, bend=nothing).any()
 # learn XOR. That is [stack_ratio] times the parameters, and nothing for it. Put the
 # layers into each other and you see why:
 
-#     (x W_1 + b_1) W_2 + b_2 = x W_1 W_2 + b_1 W_2 + b_2
+#     (x W_1 + b_1) W_2 + b_2 = x [W_1 W_2: one matrix] + [b_1 W_2 + b_2: one bias]
 
 # A product of matrices is a matrix. Multiply a trained stack together and compare:
 

@@ -255,7 +255,7 @@ note(
 
 #     h_1 = relu(x W_1ᵀ + b_1)
 #     h_2 = relu(h_1 W_2ᵀ + b_2)
-#     vdots
+#     ⋮
 #     scores = h_L W_(L+1)ᵀ + b_(L+1)
 
 #     symbol  meaning             shape
@@ -327,7 +327,8 @@ assert size == sum(c * f + f for c, f in pairwise([40, 100, 100, 10])) == 15_210
 # Before we trust the bend, take it out. Without it the second layer works on x W_1ᵀ +
 # b_1, and you can multiply out:
 
-#     (x W_1ᵀ + b_1) W_2ᵀ + b_2 = x (W_2 W_1)ᵀ + b_1 W_2ᵀ + b_2
+#     (x W_1ᵀ + b_1) W_2ᵀ + b_2 = x [(W_2 W_1)ᵀ: one matrix] + [b_1 W_2ᵀ + b_2: one
+#     bias]
 
 # One layer, in disguise. Its [reference_size] numbers can say no more than 410 could.
 # Check it on three layers with random weights, not for lack of trust in algebra but
@@ -773,7 +774,8 @@ note(
 # Fold twice: four. The fold below takes the line from 0 to 1, lays its right half onto
 # its left, and needs two units.
 
-#     fold(x) = 2relu(x) - 4relu(x - 1/2),    fold ∘ fold ∘ ṡ ∘ fold
+#     fold(x) = 2 relu(x) - 4 relu(x - 1/2),    [fold ∘ fold ∘ ... ∘ fold: k layers of
+#     2 units]
 
 # Folding k times is the same two units in each of k layers: 2k units, 2^k straight
 # pieces (Telgarsky, 2016).

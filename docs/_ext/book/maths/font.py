@@ -9,22 +9,27 @@ import html
 import io
 import logging
 import re
-from importlib.util import find_spec
+import unicodedata
+from importlib.metadata import distribution
 from pathlib import Path
 
 from fontTools import subset
 from fontTools.ttLib import TTFont
 from sphinx.application import Sphinx
 
-from book.maths.repairs import LETTERS
-
-SOURCE = Path(find_spec("ziamath").origin).parent / "fonts" / "STIXTwoMath-Regular.ttf"
+FILE = "ziamath/fonts/STIXTwoMath-Regular.ttf"
+SOURCE = Path(str(distribution("ziamath").locate_file(FILE)))
 TARGET = Path("_static", "fonts", "stix-two-math.woff2")
 ALWAYS = "√()[]{}|∣∥∑∏∫=+−-×·…′^~¯ˉ→←⏞⏟0123456789"
 ROOTS = {f"uni221A.{size}" for size in ("s1", "s2", "s3", "s4", "t", "x")}
 FORMULA = re.compile(r"<math.*?</math>", re.DOTALL)
 logging.getLogger("fontTools").setLevel(logging.WARNING)  # else it tells every step
 LETTER = re.compile(r"<mi[^>]*>(.)</mi>")
+ITALIC = {"h": "ℎ"} | {
+    chr(int(unicodedata.decomposition(char).split()[1], 16)): char  # <font> 0061
+    for char in map(chr, range(0x1D434, 0x1D71C))
+    if unicodedata.name(char, "").startswith("MATHEMATICAL ITALIC")
+}
 
 
 def write(app: Sphinx, error: Exception | None) -> None:
@@ -48,7 +53,7 @@ def characters(folder: Path) -> str:
         for formula in FORMULA.findall(page.read_text(encoding="utf-8")):
             text = html.unescape(re.sub(r"<[^>]*>", "", formula))
             single = LETTER.findall(formula)  # the browser sets these in italics
-            signs.update(text, *(LETTERS.get(("italic", c), "") for c in single))
+            signs.update(text, *(ITALIC.get(c, "") for c in single))
     return "".join(sorted(signs - set("\n\t\r ")))
 
 

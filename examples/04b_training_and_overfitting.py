@@ -28,7 +28,6 @@ matplotlib.use("Agg")
 # seeds each, and look. At the end the network enters the leaderboard, and then we find
 # out what it has been blind to all along.
 
-from functools import partial
 from time import perf_counter
 
 import numpy as np
@@ -37,9 +36,11 @@ import torch.nn.functional as F
 
 from transformer_path.networks.feedforward import MLP, descend, feedforward
 from transformer_path.workshop import plots
+from transformer_path.workshop.batches import minibatches
 from transformer_path.workshop.datasets import Examples, mnist1d
 from transformer_path.workshop.leaderboard import PUBLISHED, enter, measure, spread
 from transformer_path.workshop.notes import note
+from transformer_path.workshop.training import fit
 
 data = mnist1d()  # 3,500 series to train, 500 to validate, 1,000 to test
 SHAPE = [40, 100, 100, 10]
@@ -584,25 +585,30 @@ torch.testing.assert_close(parts.mean(0), gradient(x, y), rtol=0, atol=1e-10)
 STEPS = 2000
 
 
-def fade(optimizer):
+def fade(done):
     """Shrink the learning rate evenly to zero."""
-    return torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, total_iters=STEPS)
-
-
-def sgd(lr, weight_decay=0.0):
-    return {"optimizer": partial(torch.optim.SGD, lr=lr, weight_decay=weight_decay)}
+    return 1 - done
 
 
 def build(seed):
     return MLP(SHAPE, generator=torch.Generator().manual_seed(seed))
 
 
-row = measure(
-    "mlp", build, [sgd(0.3), sgd(1.5), sgd(1.5, 0.002)], steps=STEPS, schedule=fade
-)
+def learn(model, examples, seed, lr, weight_decay):
+    sgd = torch.optim.SGD(model.parameters(), lr, weight_decay=weight_decay)
+    batch = minibatches(examples, 100, seed=seed)
+    fit(model, batch, optimizer=sgd, schedule=fade, steps=STEPS)
+
+
+candidates = [
+    {"lr": 0.3, "weight_decay": 0.0},
+    {"lr": 1.5, "weight_decay": 0.0},
+    {"lr": 1.5, "weight_decay": 0.002},
+]
+row = measure("mlp", build, learn, candidates)
 enter(row)
 
-chosen = row.chosen["optimizer"].keywords
+chosen = row.chosen
 plain, shuffled = np.array(row.accuracies), np.array(row.shuffled)
 deviation = plain.std(ddof=1)
 assert row.parameters == 15_210 and chosen["lr"] == 1.5

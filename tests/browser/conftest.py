@@ -108,6 +108,7 @@ def visit(browser):
         context = browser.new_context(
             viewport={"width": width, "height": 900}, color_scheme=theme, **options
         )
+        context.set_default_timeout(15_000)
         contexts.append(context)
         tab = context.new_page()
         heard = Heard()

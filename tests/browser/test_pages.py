@@ -8,6 +8,22 @@ pytestmark = [pytest.mark.book, pytest.mark.browser]
 THEMES = ["light", "dark"]
 PHONE = 390
 
+# Half of a page's elements are words of code, and axe measures the contrast of each:
+# keep one of every colour on every ground, more than twice as fast, and none missed.
+THIN = """
+() => {
+  const seen = new Set();
+  for (const token of document.querySelectorAll("pre span[class]")) {
+    const pre = token.closest("pre");
+    const kind = [token.className, pre.parentElement.className,
+      getComputedStyle(token).color, getComputedStyle(pre).backgroundColor].join();
+    if (seen.has(kind) && !token.children.length)
+      token.replaceWith(token.textContent);
+    seen.add(kind);
+  }
+}
+"""
+
 # What sticks out of a phone's window, unless a box around it scrolls.
 WIDE = f"""
 () => [...document.querySelectorAll("html, main *, article *")].filter((e) => {{
@@ -126,13 +142,14 @@ def test_a_page_serves_its_reader(visit, site, name):
     tab.wait_for_load_state("networkidle")
     assert tab.heard.complaints == []
     assert tab.heard.beyond(site) == []
+    tab.set_viewport_size({"width": PHONE, "height": 900})
+    assert remaining(tab, WIDE) == []
+    tab.set_viewport_size({"width": 1280, "height": 900})
+    tab.evaluate(THIN)
     tab.evaluate(AXE_SCRIPT)
     for theme in THEMES:
         repaint(tab, color_scheme=theme)
         assert inaccessible(tab, theme) == set()
-    tab.set_viewport_size({"width": PHONE, "height": 900})
-    assert remaining(tab, WIDE) == []
-    tab.set_viewport_size({"width": 1280, "height": 900})
     tab.add_style_tag(content=".tp-frame {display: block !important}")
     for theme in THEMES:
         repaint(tab, color_scheme=theme)

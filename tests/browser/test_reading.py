@@ -22,8 +22,9 @@ def page_with(book, *markup: str) -> str:
 @pytest.mark.parametrize("where", ["site", "disk"])
 def test_the_search_finds_a_term(visit, site, book, where):
     start = site if where == "site" else book.as_uri() + "/"
-    tab = visit(start + "search.html?q=gradient")
-    expect(tab.locator("#search-results li a").first).to_be_visible()
+    for words in ("gradient", "weight decay", "k-means"):
+        tab = visit(f"{start}search.html?q={words}")
+        expect(tab.locator("#search-results li a").first).to_be_visible()
     if where == "site":  # from disk, the pages cannot be fetched for their summaries
         assert tab.heard.complaints == []
 

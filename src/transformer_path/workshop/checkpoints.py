@@ -1,171 +1,131 @@
 """How does a run survive being interrupted?
 
-Everything that decides how it goes on lies in one safetensors file: the weights, the
-optimizer's memory, the state of the random numbers, the shuffle of the epoch at hand
-and the history. Tensors are stored under readable names (``model.0.weight``), the rest
-as JSON in the file's metadata. No pickle: a checkpoint can hold no code.
+Everything that decides how it goes on lies in one file: the weights, the optimizers'
+memory, the step and the history. What is drawn at random is a function of the seed and
+the step, so no generator's state is needed. The file is written by :func:`torch.save`
+and read with ``weights_only``: a checkpoint can hold no code.
 """
 
-import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+import pickle
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from math import isclose
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as to_bytes
-from torch import Tensor
-
-Setting = str | int | float | None
-Memory = Mapping[int, Mapping[str, Tensor | float | None]]
+import torch
+from torch import nn
+from torch.optim import Optimizer
 
 
-@dataclass(frozen=True, kw_only=True)
-class Checkpoint:
-    """One moment of a run.
-
-    ``settings`` say which run; ``step`` counts the finished steps; ``model`` and
-    ``best`` (empty, or the best weights so far) are state dicts; ``memory`` and
-    ``groups`` are the two halves of the optimizer's state dict; ``random`` holds the
-    states of the random generators and the order of the epoch at hand; ``history``
-    the fields of the history.
-    """
-
-    settings: Mapping[str, Setting]
-    step: int
-    model: Mapping[str, Tensor]
-    best: Mapping[str, Tensor]
-    memory: Memory
-    groups: list[dict[str, object]]
-    random: Mapping[str, Tensor]
-    history: dict[str, Any]
-
-
-def save(checkpoint: Checkpoint, path: Path | str) -> None:
+def save(parts: Mapping[str, Any], path: Path | str) -> None:
     """Write a checkpoint, whole or not at all.
 
-    The bytes go to a temporary file beside ``path``, which then takes its place: an
+    It goes to a temporary file beside ``path``, which then takes its place: an
     interruption leaves the checkpoint before, never half of one.
 
-    Raises
-    ------
-    ValueError
-        If the folder does not exist, or the optimizer keeps something that is
-        neither a tensor nor a number.
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save({"identity": {"seed": 1}, "step": 7}, Path(folder, "run.pt"))
+    ...     load(Path(folder, "run.pt"), {"seed": 1})["step"]
+    7
     """
     path = Path(path)
-    if not path.parent.is_dir():
-        raise ValueError(
-            f"the folder of the checkpoint {path} does not exist; create it first."
-        )
-    tensors, numbers = _split(checkpoint.memory)
-    for part in ("model", "best", "random"):
-        for name, tensor in getattr(checkpoint, part).items():
-            tensors[f"{part}.{name}"] = tensor
-    about = {
-        "settings": dict(checkpoint.settings),
-        "step": checkpoint.step,
-        "memory": numbers,
-        "groups": checkpoint.groups,
-        "history": checkpoint.history,
-    }
-    # A copy of each: tied weights share memory, which the format does not allow.
-    copies = {
-        name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()
-    }
-    _replace(path, to_bytes(copies, {"about": json.dumps(about)}))
+    handle, name = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            torch.save(dict(parts), file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(name)
+        raise
 
 
-def load(path: Path | str, settings: Mapping[str, Setting]) -> Checkpoint:
-    """Read the checkpoint of the run with these settings.
+def load(path: Path | str, identity: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Read the checkpoint of the run with this identity; None if there is no file.
 
     Raises
     ------
     ValueError
         If the file is no checkpoint, is damaged, or belongs to another run.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            about = json.loads((file.metadata() or {})["about"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, KeyError, ValueError) as error:
+    path = Path(path)
+    if not path.parent.is_dir():
         raise ValueError(
-            f"{path} is not a checkpoint of fit, or is damaged ({error}); delete it to "
-            "start the run afresh."
+            f"the folder of the checkpoint {path} does not exist; create it first."
+        )
+    if not path.exists():
+        return None
+    try:
+        parts: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        saved = parts["identity"]
+    except (
+        RuntimeError,
+        pickle.UnpicklingError,
+        KeyError,
+        EOFError,
+        TypeError,
+    ) as error:
+        raise ValueError(
+            f"{path} is not a checkpoint of fit, or is damaged "
+            f"({str(error).splitlines()[0]}); delete it to start the run afresh."
         ) from error
-    _refuse_another_run(path, about["settings"], settings)
-    return Checkpoint(
-        settings=about["settings"],
-        step=about["step"],
-        model=_below("model", tensors),
-        best=_below("best", tensors),
-        memory=_join(_below("memory", tensors), about["memory"]),
-        groups=about["groups"],
-        random=_below("random", tensors),
-        history=about["history"],
-    )
-
-
-def _refuse_another_run(
-    path: Path | str, saved: Mapping[str, Setting], wanted: Mapping[str, Setting]
-) -> None:
-    names = sorted(saved.keys() | wanted.keys())
     other = [
-        f"{name} is {saved.get(name)} there and {wanted.get(name)} here"
-        for name in names
-        if saved.get(name) != wanted.get(name)
+        f"{name} is {saved.get(name)} there and {identity.get(name)} here"
+        for name in sorted(saved.keys() | identity.keys())
+        if not _same(saved.get(name), identity.get(name))
     ]
     if other:
         raise ValueError(
             f"{path} belongs to another run: {'; '.join(other[:3])}"
             f"{' (and more)' if len(other) > 3 else ''}. Delete it, name another file, "
-            "or go back to the settings it was made with."
+            "or go back to the settings, data and initial weights it was made with."
         )
+    return parts
 
 
-def _split(memory: Memory) -> tuple[dict[str, Tensor], dict[str, dict[str, object]]]:
-    """Sort an optimizer's memory into named tensors and what JSON can hold."""
-    tensors: dict[str, Tensor] = {}
-    numbers: dict[str, dict[str, object]] = {str(index): {} for index in memory}
-    for index, values in memory.items():
-        for name, value in values.items():
-            if isinstance(value, Tensor):
-                tensors[f"memory.{index}.{name}"] = value
-            elif value is None or isinstance(value, int | float):
-                numbers[str(index)][name] = value
-            else:
-                raise ValueError(
-                    f"the optimizer keeps {name!r} as a {type(value).__name__}; a "
-                    "checkpoint holds tensors and numbers only. Run without one."
-                )
-    return tensors, numbers
+def identity(
+    model: nn.Module,
+    optimizers: Sequence[Optimizer],
+    settings: Mapping[str, Any],
+    first_row: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Say which run this is: what it is told, and what it does on its first batch.
 
-
-def _join(
-    tensors: Mapping[str, Tensor], numbers: Mapping[str, Mapping[str, float | None]]
-) -> dict[int, dict[str, Tensor | float | None]]:
-    memory: dict[int, dict[str, Tensor | float | None]] = {
-        int(index): dict(values) for index, values in numbers.items()
-    }
-    for key, tensor in tensors.items():
-        index, name = key.split(".", 1)
-        memory[int(index)][name] = tensor
-    return memory
-
-
-def _below(part: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    Functions cannot be compared, but what they give can: another activation, loss,
+    initialisation, rate of dropout or batch gives another first loss.
+    """
+    kinds = [
+        [f"{type(each).__name__} {_options(group)}" for group in each.param_groups]
+        for each in optimizers
+    ]
+    state = model.state_dict()
     return {
-        name.removeprefix(f"{part}."): tensor
-        for name, tensor in tensors.items()
-        if name.startswith(f"{part}.")
+        **settings,
+        "optimizer": kinds,
+        "shapes": {name: list(tensor.shape) for name, tensor in state.items()},
+        "evaluate": sorted(first_row),
+        "loss on the first batch": first_row["train_loss"],
     }
 
 
-def _replace(path: Path, content: bytes) -> None:
-    beside = path.with_name(f"{path.name}.tmp")
-    with beside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
+def _options(group: Mapping[str, Any]) -> dict[str, Any]:
+    """List what an optimizer was told, but for the rate, which a schedule changes."""
+    hidden = {"params", "param_names", "lr", "initial_lr"}
+    return {name: value for name, value in group.items() if name not in hidden}
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Compare, numbers to five digits: another machine adds in another order."""
+    if isinstance(one, float) and isinstance(other, float):
+        both_nan = one != one and other != other
+        return both_nan or isclose(one, other, rel_tol=1e-5, abs_tol=1e-12)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return bool(one == other)

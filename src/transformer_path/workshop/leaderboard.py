@@ -1,6 +1,6 @@
 """What does each architecture buy, on the same data and under the same rules?
 
-The rules, in code: settings are chosen by accuracy on the validation split; with them
+The rules, in code: a candidate is chosen by accuracy on the validation split; with it
 a model is fitted again, once for each seed, on the training and validation splits
 together; each of these models sees the test split once. :func:`choose` and
 :func:`refit` are never given the test split, so they cannot peek.
@@ -10,19 +10,22 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import mean, stdev
+from time import perf_counter
 from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import nn
 from tqdm import tqdm
 
-from transformer_path.workshop.datasets import Examples, mnist1d
+from transformer_path.workshop.datasets import Examples, Splits, mnist1d
 from transformer_path.workshop.notes import note
 from transformer_path.workshop.plots import MARKERS
-from transformer_path.workshop.training import accuracy, fit, seeded
+from transformer_path.workshop.scores import accuracy
+from transformer_path.workshop.training import seeded
 
 Build = Callable[[int], nn.Module]
-Choice = Mapping[str, Any]
+Train = Callable[..., object]
+Candidate = Mapping[str, Any]
 T = TypeVar("T")
 
 
@@ -90,16 +93,16 @@ def spread(shares: Sequence[float]) -> str:
 def measure(
     name: str,
     build: Build,
-    choices: Iterable[Choice] = ({},),
+    train: Train,
+    candidates: Iterable[Candidate] = ({},),
     *,
     architecture: str | None = None,
     seeds: Iterable[int] = range(5),
     progress: bool = True,
-    **settings: Any,
 ) -> Row:
     """Measure one architecture on MNIST-1D, in order and with positions shuffled.
 
-    The settings are chosen once, on the series in order, and used for both: what
+    The candidate is chosen once, on the series in order, and used for both: what
     shuffling costs is then due to the order alone.
 
     Parameters
@@ -108,17 +111,17 @@ def measure(
         How the row is called.
     build : callable
         A function from a seed to a new model, which takes (N, 40) series and gives
-        (N, 10) scores. Initial weights are drawn from that seed.
-    choices : iterable of dict
-        Settings of :func:`~transformer_path.workshop.training.fit` to choose from.
+        (N, 10) logits. Initial weights are drawn from that seed.
+    train : callable
+        ``train(model, examples, seed, **candidate)`` fits the model to the examples.
+    candidates : iterable of dict
+        Settings of ``train`` to choose from.
     architecture : str, optional
         Whose colour the row wears; known for the names in :data:`PUBLISHED`.
     seeds : iterable of int
         One model each.
     progress : bool
         Show a progress bar over the models.
-    **settings
-        Settings of ``fit`` that all choices share, such as ``steps``.
 
     Returns
     -------
@@ -126,19 +129,31 @@ def measure(
 
     Examples
     --------
-    >>> row = measure(
-    ...     "linear", lambda seed: nn.Linear(40, 10), [{"lr": 0.03}, {"lr": 0.003}],
-    ...     steps=20, seeds=range(2), progress=False,
-    ... )
+    >>> from transformer_path.workshop.batches import minibatches
+    >>> from transformer_path.workshop.training import fit
+    >>> def train(model, examples, seed, lr):
+    ...     sgd = torch.optim.SGD(model.parameters(), lr)
+    ...     fit(model, minibatches(examples, 100, seed=seed), optimizer=sgd, steps=20)
+    >>> def build(seed):
+    ...     return nn.Linear(40, 10)
+    >>> rates = [{"lr": 0.1}, {"lr": 0.001}]
+    >>> row = measure("linear", build, train, rates, seeds=range(2), progress=False)
     >>> row.parameters, len(row.accuracies), row.chosen
-    (410, 2, {'steps': 20, 'lr': 0.03})
+    (410, 2, {'lr': 0.1})
     """
     colour, seeds = _colour(name, architecture), list(seeds)
     plain, shuffled = mnist1d(), mnist1d(shuffle_positions=True)
-    offers = [{**settings, **choice} for choice in choices]
-    chosen = choose(build, offers, plain.train, plain.validation, seeds[:2], progress)
-    models = refit(build, chosen, plain.train, plain.validation, seeds, progress)
-    blind = refit(build, chosen, shuffled.train, shuffled.validation, seeds, progress)
+    chosen = choose(
+        build,
+        train,
+        list(candidates),
+        plain.train,
+        plain.validation,
+        seeds[:2],
+        progress,
+    )
+    models = refit(build, train, chosen, joined(plain), seeds, progress)
+    blind = refit(build, train, chosen, joined(shuffled), seeds, progress)
     return Row(
         name=name,
         architecture=colour,
@@ -146,51 +161,56 @@ def measure(
         shuffled=tuple(accuracy(model, shuffled.test) for model, _ in blind),
         parameters=sum(each.numel() for each in models[0][0].parameters()),
         seconds=mean(seconds for _, seconds in models),
-        chosen=chosen,
+        chosen=dict(chosen),
     )
 
 
 def choose(
     build: Build,
-    offers: Sequence[dict[str, Any]],
-    train: Examples,
+    train: Train,
+    candidates: Sequence[Candidate],
+    examples: Examples,
     validation: Examples,
     seeds: Sequence[int],
     progress: bool = False,
-) -> dict[str, Any]:
-    """Give the settings with the best accuracy on validation, the first of equals."""
-    if not offers:
-        raise ValueError("choices is empty; [{}] measures the settings as they are.")
-    if len(offers) == 1:
-        return offers[0]
+) -> Candidate:
+    """Give the candidate with the best accuracy on validation, the first of equals."""
+    if not candidates:
+        raise ValueError("candidates is empty; [{}] measures train as it is.")
+    if len(candidates) == 1:
+        return candidates[0]
     scores: list[float] = []
-    for offer in _bar(offers, "choosing", progress):
-        models = refit(build, offer, train, None, seeds)
+    for candidate in _bar(candidates, "choosing", progress):
+        models = refit(build, train, candidate, examples, seeds)
         scores.append(mean(accuracy(model, validation) for model, _ in models))
-    return offers[scores.index(max(scores))]
+    return candidates[scores.index(max(scores))]
 
 
 def refit(
     build: Build,
-    settings: Mapping[str, Any],
-    train: Examples,
-    validation: Examples | None,
+    train: Train,
+    candidate: Candidate,
+    examples: Examples,
     seeds: Sequence[int],
     progress: bool = False,
 ) -> list[tuple[nn.Module, float]]:
-    """Fit one model for each seed, on all that is given; with its training time."""
+    """Fit one model for each seed; with its training time in seconds."""
     if not seeds:
         raise ValueError("seeds is empty; range(5) measures five models.")
-    if validation is not None:
-        x = torch.cat([train.x, validation.x])
-        train = Examples(x, torch.cat([train.y, validation.y]))
     fitted = []
     for seed in _bar(seeds, "fitting", progress):
         with seeded(seed):
             model = build(seed)
-        history = fit(model, train, seed=seed, progress=False, **settings)
-        fitted.append((model, history.seconds))
+        began = perf_counter()
+        train(model, examples, seed, **candidate)
+        fitted.append((model, perf_counter() - began))
     return fitted
+
+
+def joined(splits: Splits) -> Examples:
+    """Put the training and the validation split together; the test split stays out."""
+    parts = zip(splits.train, splits.validation, strict=True)
+    return Examples(*(torch.cat(pair) for pair in parts))
 
 
 def enter(row: Row) -> None:

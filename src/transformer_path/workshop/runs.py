@@ -1,218 +1,185 @@
 """What changes while a model is fitted?
 
 :class:`Run` holds it in one place, so that the loop of
-:func:`~transformer_path.workshop.training.fit` can stay on one screen and a checkpoint
-can leave nothing out. :class:`History` is what remains for the reader.
+:func:`~transformer_path.workshop.training.fit` stays on one screen and a checkpoint
+leaves nothing out. :class:`History` is what remains for the reader.
 """
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from hashlib import sha256
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
+from time import perf_counter
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from tqdm import tqdm
 
-from transformer_path.workshop import _checks, checkpoints
-from transformer_path.workshop.checkpoints import Checkpoint, Setting
-from transformer_path.workshop.datasets import Examples
+from transformer_path.workshop import checkpoints
+from transformer_path.workshop.batches import place_among_processes
+from transformer_path.workshop.ensembles import Several
 
-Loss = Callable[[Tensor, Tensor], Tensor]
-MakeOptimizer = Callable[[list[nn.Parameter]], Optimizer]
-MakeSchedule = Callable[[Optimizer], LRScheduler]
+Number = float | list[float]  # a list: one number for each of several models
+Evaluate = Callable[[Any], Mapping[str, Any]]
 
 
 @dataclass
 class History:
-    """What a run looked like, one entry for each evaluation.
+    """What a run looked like, one row for each evaluation, the first before step 1.
 
-    ``train_loss`` is the mean over the minibatches since the evaluation before;
-    ``validation_loss`` and ``validation_accuracy`` stay empty without a validation
-    split, the latter also when ``y`` holds no labels. ``lr`` is the learning rate of
-    the last step, ``seconds`` the time of the whole run.
+    A row holds ``step`` (how many were done), ``seconds`` (of training, without the
+    evaluations), ``lr`` (of the first parameter group), ``train_loss`` (the mean since
+    the row before; in the first row, that of the first batch) and what ``evaluate``
+    gave.
+
+    Examples
+    --------
+    >>> history = History([{"step": 0, "loss": 2.5}, {"step": 9, "loss": 0.5}])
+    >>> history["loss"]
+    tensor([2.5000, 0.5000])
     """
 
-    steps: list[int] = field(default_factory=list)
-    train_loss: list[float] = field(default_factory=list)
-    validation_loss: list[float] = field(default_factory=list)
-    validation_accuracy: list[float] = field(default_factory=list)
-    lr: list[float] = field(default_factory=list)
-    seconds: float = 0.0
+    rows: list[dict[str, Number]] = field(default_factory=list)
 
-    @property
-    def best(self) -> int:
-        """Position, in these lists, of the lowest validation loss."""
-        return self.validation_loss.index(min(self.validation_loss))
+    def __getitem__(self, name: str) -> Tensor:
+        """Give one column, (rows,), or (rows, S) for several models."""
+        return torch.tensor([row[name] for row in self.rows])
 
-    @property
-    def evaluations_since_best(self) -> int:
-        """How long the validation loss has not fallen."""
-        return len(self.steps) - 1 - self.best if self.validation_loss else 0
+    def best_index(self, name: str) -> int:
+        """Say in which row a number is lowest; NaN is never the best."""
+        return int(self[name].nan_to_num(nan=inf, posinf=inf).argmin())
 
 
 class Run:
-    """What changes while a run goes on."""
+    """What changes while a run goes on, and so what a checkpoint must hold."""
 
     def __init__(
         self,
         model: nn.Module,
-        make_optimizer: MakeOptimizer,
-        make_schedule: MakeSchedule | None,
-        seed: int,
+        optimizers: list[Optimizer],
+        evaluate: Evaluate,
+        patience: int | None,
+        finite: bool,
     ) -> None:
-        self.model = model
-        parameters = _checks.parameters(model)
-        self.device = parameters[0].device
-        self.optimizer = make_optimizer(parameters)
-        self.schedule = make_schedule(self.optimizer) if make_schedule else None
-        self.generator = torch.Generator().manual_seed(seed)
-        self.order = torch.empty(0, dtype=torch.int64)
+        self.model, self.optimizers = model, optimizers
+        self.evaluate, self.patience, self.finite = evaluate, patience, finite
+        self.history, self.losses = History(), list[Tensor]()
         self.best: dict[str, Tensor] = {}
-        self.history = History()
-        self.step = 0
+        self.step, self.seconds, self.since = 0, 0.0, perf_counter()
 
-    @property
-    def lr(self) -> float:
-        """The learning rate of the next step."""
-        return float(self.optimizer.param_groups[0]["lr"])
+    def until(
+        self, steps: int | None, seconds: float | None, progress: bool
+    ) -> Iterator[float]:
+        """Yield the share of the run that is done, until all of it is."""
+        total = steps if seconds is None else seconds
+        self.since = perf_counter()
+        quiet = {} if progress else {"disable": True}  # else TQDM_DISABLE decides
+        with tqdm(total=total, leave=False, **quiet) as bar:
+            while not self.is_over(steps, seconds):
+                now = self.step if seconds is None else self.seconds
+                bar.update(now - bar.n)
+                yield now / (total or 1)
+            bar.update((total or 0) - bar.n)
 
-    def minibatch(self, train: Examples, size: int) -> Examples:
-        """Take the next rows of this epoch's shuffle; a new epoch shuffles anew."""
-        size = min(size, len(train.y))
-        place = (self.step - 1) % (len(train.y) // size)
-        if place == 0:
-            self.order = torch.randperm(len(train.y), generator=self.generator)
-        rows = self.order[place * size : (place + 1) * size].to(train.x.device)
-        return Examples(train.x[rows], train.y[rows])
+    def is_over(self, steps: int | None, seconds: float | None) -> bool:
+        """Whether the budget is spent, or patience is at its end."""
+        rows = self.history.rows
+        stale = len(rows) - 1 - self._best_row() if self.patience and rows else 0
+        return (
+            self.step >= (inf if steps is None else steps)
+            or self.seconds >= (inf if seconds is None else seconds)
+            or bool(self.patience and stale >= self.patience)
+        )
 
-    def look(
-        self, losses: list[float], validation: Examples | None, loss: Loss
-    ) -> None:
-        """Write one entry of the history; keep the weights if they are the best."""
-        history = self.history
-        history.steps.append(self.step)
-        history.train_loss.append(sum(losses) / len(losses))
-        history.lr.append(self.lr)
-        losses.clear()
-        if validation is None:
-            return
-        validation_loss, right = evaluate(self.model, validation, loss)
-        history.validation_loss.append(validation_loss)
-        if right is not None:
-            history.validation_accuracy.append(right)
-        if history.evaluations_since_best == 0:
+    def end_step(self) -> None:
+        """Count the step and its time."""
+        self.step += 1
+        now = perf_counter()
+        self.seconds, self.since = self.seconds + now - self.since, now
+
+    def look(self, lr: float) -> None:
+        """Write one row of the history; keep the weights if they are the best."""
+        mean = self._mean_loss(lr)  # waits for the device: a part of the training
+        self.seconds += perf_counter() - self.since if self.step else 0.0
+        self.model.eval()
+        with torch.no_grad():
+            found = {name: _plain(n) for name, n in self.evaluate(self.model).items()}
+        row = {"step": self.step, "seconds": self.seconds, "lr": lr, "train_loss": mean}
+        self.history.rows.append(row | found)
+        if self.patience and self._best_row() == len(self.history.rows) - 1:
             state = self.model.state_dict()
             self.best = {name: tensor.clone() for name, tensor in state.items()}
+        self.since = perf_counter()
 
-    def identity(
-        self, loss: Loss, train: Examples, validation: Examples | None
-    ) -> dict[str, Setting]:
-        """Name what makes this run this run: another may not continue from it."""
-        group = self.optimizer.param_groups[0]
-        rates = {name: value for name, value in group.items() if name != "params"}
-        shapes = {
-            f"shape of {name}": str(tuple(tensor.shape))
-            for name, tensor in self.model.state_dict().items()
-        }
-        return {
-            **shapes,
-            "loss": _name(loss),
-            "optimizer": f"{_name(self.optimizer)} {rates}",
-            "schedule": None if self.schedule is None else _name(self.schedule),
-            "train": _fingerprint(train),
-            "validation": None if validation is None else _fingerprint(validation),
-        }
+    def save(self) -> None:
+        """Write the checkpoint; of several processes, the first does it."""
+        if place_among_processes()[0] == 0:
+            state = [each.state_dict() for each in self.optimizers]
+            parts = {"step": self.step, "seconds": self.seconds, "best": self.best}
+            parts |= {"model": self.model.state_dict(), "optimizer_state": state}
+            parts |= {"rows": self.history.rows, "identity": self.identity}
+            checkpoints.save(parts, self.path)
+        self.since = perf_counter()
 
-    def checkpoint(self, settings: dict[str, Setting]) -> Checkpoint:
-        """Everything that decides how the run goes on."""
-        optimizer = self.optimizer.state_dict()
-        return Checkpoint(
-            settings=settings,
-            step=self.step,
-            model=self.model.state_dict(),
-            best=self.best,
-            memory=optimizer["state"],
-            groups=optimizer["param_groups"],
-            random={
-                "order": self.order,
-                "minibatches": self.generator.get_state(),
-                "layers": random_state(self.device),
-            },
-            history=asdict(self.history),
+    def resume(self, path: Path, settings: dict[str, Any]) -> None:
+        """Go on where the run that wrote this file stood, if there is one."""
+        self.path = path
+        self.identity = checkpoints.identity(
+            self.model, self.optimizers, settings, self.history.rows[0]
         )
-
-    def resume(self, path: Path, settings: dict[str, Setting]) -> None:
-        """Go on where the run that wrote this checkpoint stood, if there is one."""
-        if not path.exists():
+        saved = checkpoints.load(path, self.identity)
+        if saved is None:
             return
-        saved = checkpoints.load(path, settings)
-        self.step = saved.step
-        self.order = saved.random["order"]
-        self.best = dict(saved.best)
-        vars(self.history).update(saved.history)
-        self.model.load_state_dict(saved.model)
-        self._repeat_schedule()
-        self.optimizer.load_state_dict(
-            {"state": saved.memory, "param_groups": saved.groups}
+        self.step, self.seconds, self.best = (
+            saved[name] for name in ("step", "seconds", "best")
         )
-        self.generator.set_state(saved.random["minibatches"])
-        set_random_state(self.device, saved.random["layers"])
+        self.history.rows = saved["rows"]
+        self.model.load_state_dict(saved["model"])
+        for each, state in zip(self.optimizers, saved["optimizer_state"], strict=True):
+            each.load_state_dict(state)
 
-    def _repeat_schedule(self) -> None:
-        """Take the schedule's steps again: simpler than what each kind remembers."""
-        if self.schedule is not None:
-            self.optimizer.zero_grad()
-            self.optimizer.step()  # without gradients nothing moves
-            for _ in range(self.step):
-                self.schedule.step()
+    def end(self) -> None:
+        """Leave the model ready for use, with the best weights if they were kept."""
+        if self.patience:
+            self.model.load_state_dict(self.best)
+        self.model.eval()
 
+    def _best_row(self) -> int:
+        """Find the row in which the first number of ``evaluate`` is lowest."""
+        names = list(self.history.rows[0])[4:]
+        if not names or not isinstance(self.history.rows[0][names[0]], float):
+            raise ValueError(
+                f"patience={self.patience} watches the first number of evaluate, a "
+                f"loss of one model; it gave {self.history.rows[0]}."
+            )
+        return self.history.best_index(names[0])
 
-def evaluate(
-    model: nn.Module, examples: Examples, loss: Loss | None = None
-) -> tuple[float, float | None]:
-    """Mean loss, and the share of right answers if ``y`` holds labels.
-
-    In evaluation mode, 1,000 examples at a time.
-    """
-    was_training = model.training
-    device = next((each.device for each in model.parameters()), examples.x.device)
-    total, right, labelled = 0.0, 0, True
-    model.eval()
-    with torch.no_grad():
-        for start in range(0, len(examples.y), 1000):
-            x, y = (part[start : start + 1000].to(device) for part in examples)
-            outputs = model(x)
-            if loss is not None:
-                total += len(y) * float(loss(outputs, y))
-            labelled = labelled and _checks.are_labels(outputs, y)
-            if labelled:
-                right += int((outputs.argmax(-1) == y).sum())
-    model.train(was_training)
-    share = right / examples.y.numel() if labelled else None
-    return total / len(examples.y), share
+    def _mean_loss(self, lr: float) -> Number:
+        losses = torch.stack(self.losses).double().cpu()
+        self.losses.clear()
+        _check_one_number(losses, self.model)
+        broken = ~losses.isfinite().reshape(len(losses), -1).all(1)
+        if self.finite and broken.any():
+            first = max(1, self.step - len(losses) + 1 + int(broken.nonzero()[0]))
+            raise FloatingPointError(
+                f"the loss is {losses[broken][0].tolist()} at step {first} with "
+                f"lr={lr:g}; try a smaller one, such as lr={lr / 10:g}."
+            )
+        return _plain(losses.mean(0))
 
 
-def random_state(device: torch.device) -> Tensor:
-    """Where torch's shared generator of this device stands."""
-    if device.type == "cuda":
-        return torch.cuda.get_rng_state(device)
-    return torch.get_rng_state()
+def _plain(number: Any) -> Number:
+    """Make a plain number, or a list of numbers, of a tensor or an array."""
+    if hasattr(number, "tolist"):
+        number = number.tolist()
+    return [float(n) for n in number] if isinstance(number, list) else float(number)
 
 
-def set_random_state(device: torch.device, state: Tensor) -> None:
-    """Put torch's shared generator of this device there."""
-    if device.type == "cuda":
-        torch.cuda.set_rng_state(state, device)
-    else:
-        torch.set_rng_state(state)
-
-
-def _name(thing: object) -> str:
-    return str(getattr(thing, "__name__", type(thing).__name__))
-
-
-def _fingerprint(examples: Examples) -> str:
-    parts = [tensor.cpu().contiguous().view(torch.uint8) for tensor in examples]
-    return sha256(b"".join(part.numpy().tobytes() for part in parts)).hexdigest()[:12]
+def _check_one_number(losses: Tensor, model: nn.Module) -> None:
+    if losses.dim() > 1 and not isinstance(model, Several):
+        raise ValueError(
+            f"the loss has shape {tuple(losses.shape[1:])} and must be one number; "
+            "take its mean."
+        )

@@ -1,186 +1,160 @@
-"""How is a model fitted to examples?
+"""How is a model fitted?
 
-One loop for the whole path: take a minibatch, compute the loss, compute the gradients,
-take a step. Every ``evaluate_every`` steps it looks at the validation split, and, if
-asked, writes a checkpoint from which the very same run can continue.
+One loop for the whole path: take a batch, compute the loss, compute the gradients, take
+a step. What a step looks at, how wrong the model is and what is worth knowing in
+between are functions that you hand in; the loop knows nothing of data or labels.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from math import inf
 from pathlib import Path
-from time import perf_counter
+from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import nn
-from tqdm import tqdm
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.utils._pytree import tree_map
 
-from transformer_path.workshop import _checks, checkpoints
-from transformer_path.workshop.checkpoints import Setting
-from transformer_path.workshop.datasets import Examples
-from transformer_path.workshop.runs import (
-    History,
-    Loss,
-    MakeOptimizer,
-    MakeSchedule,
-    Run,
-    evaluate,
-)
+from transformer_path.workshop.batches import mixed, place_among_processes
+from transformer_path.workshop.ensembles import Several
+from transformer_path.workshop.runs import Evaluate, History, Run
+from transformer_path.workshop.scores import classification_loss
 
-__all__ = ["History", "accuracy", "fit", "seeded"]
+__all__ = ["History", "fit", "seeded"]
+
+Schedule = Callable[[float], float]
 
 
 def fit(
     model: nn.Module,
-    train: Examples,
-    validation: Examples | None = None,
+    batch: Callable[[int], Any],
     *,
-    steps: int,
-    batch_size: int = 100,
-    lr: float | None = None,
-    weight_decay: float | None = None,
-    optimizer: MakeOptimizer | None = None,
-    schedule: MakeSchedule | None = None,
-    loss: Loss = F.cross_entropy,
-    evaluate_every: int = 100,
+    optimizer: Optimizer | Sequence[Optimizer],
+    loss: Callable[[Any, Any], Tensor] = classification_loss,
+    steps: int | None = None,
+    seconds: float | None = None,
+    schedule: Schedule = lambda _: 1.0,
+    clip: float = inf,
+    accumulate: int = 1,
+    evaluate: Evaluate = lambda _: {},
+    every: int = 100,
     patience: int | None = None,
-    seed: int = 0,
     checkpoint: Path | str | None = None,
+    seed: int = 0,
+    finite: bool = True,
     progress: bool = True,
 ) -> History:
-    """Fit a model by gradient descent on minibatches.
-
-    The data goes to the device of the parameters. Minibatches walk through a fresh
-    shuffle in every epoch (of what does not fill a minibatch, the rest is left out).
-    The model comes back in evaluation mode.
+    """Fit a model by gradient descent.
 
     Parameters
     ----------
     model : nn.Module
-        Changed in place.
-    train, validation : Examples
-        What to learn from, and what to look at without learning from it.
-    steps : int
-        Number of minibatches.
-    batch_size : int
-        Examples in a minibatch; all of them if there are fewer.
-    lr, weight_decay : float, optional
-        Of the default optimizer, AdamW: 0.01 and 0 if not given.
-    optimizer : callable, optional
-        Another one: a function from the parameters to an optimizer, such as
-        ``lambda parameters: torch.optim.SGD(parameters, lr=0.1)``.
-    schedule : callable, optional
-        A function from the optimizer to a learning-rate scheduler, which advances
-        after every step.
+        Changed in place; comes back in evaluation mode. The batches go to the device
+        of its parameters.
+    batch : callable
+        From the number of a batch, counted from 0, to what ``loss`` takes; the same
+        number always gives the same batch, as from
+        :func:`~transformer_path.workshop.batches.minibatches`.
+    optimizer : Optimizer or sequence of Optimizer
+        Of the model's parameters; several may share them.
     loss : callable
-        A function of the model's output and ``y``.
-    evaluate_every : int
-        Steps between two entries of the history.
+        From the model and a batch to one number, or to one for each of
+        :class:`~transformer_path.workshop.ensembles.Several` models.
+    steps, seconds : int, float
+        When to stop: after so many steps, or so many seconds of training (evaluations
+        do not count). One of the two.
+    schedule : callable
+        From the share of the run that is done, 0 to 1, to a factor for the learning
+        rates: ``lambda done: 1 - done`` lets them fade to nothing.
+    clip : float
+        The length to which the gradient of all parameters together is shortened.
+    accumulate : int
+        Batches a step; their gradients are averaged.
+    evaluate : callable
+        From the model to named numbers for the history; called in evaluation mode,
+        without gradients. It may do more, such as print a sample.
+    every : int
+        Steps between two evaluations; there is one at the beginning and at the end.
     patience : int, optional
-        Stop when the validation loss has not fallen for so many evaluations, and keep
-        the weights of the best one.
-    seed : int
-        Decides the minibatches, and what layers such as dropout draw.
+        Stop when the first number of ``evaluate`` has not fallen for so many
+        evaluations, and keep the weights of the best one.
     checkpoint : path, optional
         A file, rewritten at every evaluation. Where it exists, the run continues from
-        it and ends with the same weights, bit for bit, as an uninterrupted one.
+        it and ends with the same weights, bit for bit, as an uninterrupted one. A run
+        is known by its settings, its schedule and its loss on the first batch, so the
+        model has to come as it came at the beginning.
+    seed : int
+        Decides what layers such as dropout draw. The shared generator stays as it was.
+    finite : bool
+        Whether to stop with an error when the loss is no longer a finite number.
     progress : bool
         Show a progress bar.
 
-    Returns
-    -------
-    History
-
     Raises
     ------
     ValueError
-        If settings, examples and model do not fit together.
+        If the settings do not fit together, or the checkpoint is of another run.
     FloatingPointError
-        If the loss is no longer a finite number.
+        If the loss is no longer finite; the message says from which step on.
 
     Examples
     --------
-    >>> x = torch.tensor([[-1.0], [1.0]])
-    >>> two = Examples(x, torch.tensor([0, 1]))
+    >>> from transformer_path.workshop.batches import minibatches
+    >>> from transformer_path.workshop.datasets import Examples
+    >>> two = Examples(torch.tensor([[-1.0], [1.0]]), torch.tensor([0, 1]))
     >>> model = nn.Linear(1, 2)
-    >>> history = fit(model, two, steps=200, progress=False)
-    >>> history.steps, accuracy(model, two)
-    ([100, 200], 1.0)
+    >>> sgd = torch.optim.SGD(model.parameters(), lr=1.0)
+    >>> losses = fit(model, minibatches(two, 2), optimizer=sgd, steps=200)["train_loss"]
+    >>> bool(losses[-1] < 0.1 < losses[0])
+    True
     """
-    counts = {"steps": steps, "batch_size": batch_size, "patience": patience}
-    counts |= {"evaluate_every": evaluate_every}
-    _checks.counts(**counts)
-    _checks.rates(optimizer is not None, lr=lr, weight_decay=weight_decay)
-    train, validation = _ready(model, train, validation, loss, patience)
-    run = Run(model, optimizer or _adamw(lr, weight_decay), schedule, seed)
-    settings: dict[str, Setting] = {**counts, "seed": seed}
-    if checkpoint is not None:
-        settings |= run.identity(loss, train, validation)
-    history = run.history
-    losses: list[float] = []
-    with seeded(seed, train.x.device):
+    optimizers = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer)
+    settings: dict[str, Any] = {
+        "steps": steps,
+        "seconds": seconds,
+        "clip": clip,
+        "every": every,
+    }
+    settings |= {"accumulate": accumulate, "patience": patience, "seed": seed}
+    _check_settings(model, optimizers, schedule, **settings)
+    settings["seed"] = seed
+    run = Run(model, optimizers, evaluate, patience, finite)
+    groups = [group for each in optimizers for group in each.param_groups]
+    rates = [group["lr"] for group in groups]
+    device = next(model.parameters()).device
+
+    def loss_of(number: int) -> Tensor:
+        return loss(model, tree_map(lambda part: part.to(device), batch(number)))
+
+    with _own_randomness(seed, device) as restart:
+        restart(0)
+        run.losses.append(loss_of(0).detach())
+        run.look(float(rates[0]) * schedule(0.0))
         if checkpoint is not None:
-            run.resume(Path(checkpoint), settings)
-        began = perf_counter() - history.seconds
-        for step in _counting(run.step + 1, steps, progress):
-            if patience and history.evaluations_since_best >= patience:
-                break
-            run.step = step
-            x, y = run.minibatch(train, batch_size)
-            batch_loss = loss(model.train()(x), y)
-            losses.append(_checks.finite(batch_loss, step, run.lr))
-            run.optimizer.zero_grad()
-            batch_loss.backward()  # type: ignore[no-untyped-call]
-            run.optimizer.step()
-            look = step % evaluate_every == 0 or step == steps
-            if look:
-                run.look(losses, validation, loss)
-            if run.schedule is not None:
-                run.schedule.step()
-            if look and checkpoint is not None:
-                history.seconds = perf_counter() - began
-                checkpoints.save(run.checkpoint(settings), checkpoint)
-        history.seconds = perf_counter() - began
-    if patience:
-        model.load_state_dict(run.best)
-    model.eval()
-    return history
-
-
-def accuracy(model: nn.Module, examples: Examples) -> float:
-    """Share of the examples whose largest output is at their label.
-
-    Parameters
-    ----------
-    model : nn.Module
-        Gives (N, K) scores for K classes. It is asked in evaluation mode, and left in
-        the mode it was in.
-    examples : Examples
-        ``x`` of shape (N, ...), ``y`` of shape (N,).
-
-    Returns
-    -------
-    float
-        From 0 to 1.
-
-    Raises
-    ------
-    ValueError
-        If the model's outputs are not one score for each class.
-
-    Examples
-    --------
-    >>> accuracy(nn.Identity(), Examples(torch.eye(4), torch.tensor([0, 1, 2, 0])))
-    0.75
-    """
-    right = evaluate(model, examples, None)[1]
-    if right is None:
-        raise ValueError(
-            "accuracy needs outputs of shape (N, K), one score for each of K classes, "
-            f"and integer labels y of shape (N,); y is {_checks.kind(examples.y)}."
-        )
-    return right
+            settings |= {"schedule": [schedule(k / 100) for k in range(101)]}
+            run.resume(Path(checkpoint), settings | {"rates": [*map(float, rates)]})
+        for done in run.until(steps, seconds, progress):
+            for group, rate in zip(groups, rates, strict=True):
+                group["lr"] = rate * schedule(done)
+            restart(run.step)
+            model.train()
+            for k in range(accumulate):
+                value = loss_of(run.step * accumulate + k)
+                (value.sum() / accumulate).backward()  # type: ignore[no-untyped-call]
+                run.losses.append(value.detach())
+            if clip < inf:
+                nn.utils.clip_grad_norm_(model.parameters(), clip)
+            for each in optimizers:
+                each.step()
+                each.zero_grad()
+            run.end_step()
+            if run.step % every == 0 or run.is_over(steps, seconds):
+                run.look(float(groups[0]["lr"]))
+                if checkpoint is not None:
+                    run.save()
+    run.end()
+    return run.history
 
 
 @contextmanager
@@ -204,34 +178,64 @@ def seeded(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
         yield
 
 
-def _counting(first: int, last: int, progress: bool) -> Iterable[int]:
-    numbers = range(first, last + 1)
-    return tqdm(numbers, initial=first - 1, total=last) if progress else numbers
+@contextmanager
+def _own_randomness(seed: int, device: torch.device) -> Iterator[Callable[[int], None]]:
+    """Give a function that draws anew in every step: a resumed run draws the same.
+
+    Several processes draw differently.
+    """
+    rank, _ = place_among_processes()
+    with seeded(seed, device):
+        generators = [torch.default_generator]
+        if device.type == "cuda":
+            index = (
+                torch.cuda.current_device() if device.index is None else device.index
+            )
+            generators.append(torch.cuda.default_generators[index])
+
+        def restart(step: int) -> None:
+            for generator in generators:
+                generator.manual_seed(mixed(mixed(seed, rank), step))
+
+        yield restart
 
 
-def _ready(
+def _check_settings(
     model: nn.Module,
-    train: Examples,
-    validation: Examples | None,
-    loss: Loss,
-    patience: int | None,
-) -> tuple[Examples, Examples | None]:
-    """Check the examples and move them, once, to where the parameters are."""
-    if patience is not None and validation is None:
+    optimizers: Sequence[Optimizer],
+    schedule: Schedule,
+    **settings: Any,
+) -> None:
+    """Refuse what cannot work, before the first step."""
+    if (settings["steps"] is None) == (settings["seconds"] is None):
         raise ValueError(
-            f"patience={patience} watches the validation loss, and there is no "
-            "validation split; pass one, or leave patience out."
+            f"steps={settings['steps']} and seconds={settings['seconds']}; give one of "
+            "the two, how long the run is to be."
         )
-    device = _checks.parameters(model)[0].device
-    moved = []
-    for name, given in {"train": train, "validation": validation}.items():
-        if given is not None:
-            _checks.examples(name, given)
-            moved.append(Examples(given.x.to(device), given.y.to(device)))
-            _checks.match(name, model, moved[-1], loss)
-    return moved[0], moved[1] if validation is not None else None
-
-
-def _adamw(lr: float | None, weight_decay: float | None) -> MakeOptimizer:
-    lr, weight_decay = 1e-2 if lr is None else lr, weight_decay or 0.0
-    return partial(torch.optim.AdamW, lr=lr, weight_decay=weight_decay, fused=True)
+    for name in ("steps", "every", "accumulate", "patience"):
+        number = settings[name]
+        if number is not None and (number < 1 or number != int(number)):
+            raise ValueError(f"{name}={number} must be a whole number, 1 or more.")
+    for name in ("seconds", "clip"):
+        if settings[name] is not None and not settings[name] > 0:
+            raise ValueError(f"{name}={settings[name]} must be a number above 0.")
+    if isinstance(model, Several) and settings["clip"] < inf:
+        raise ValueError(
+            f"clip={settings['clip']} would shorten the gradients of several models "
+            "together; fit them one after the other."
+        )
+    if settings["seconds"] and place_among_processes()[1] > 1:
+        raise ValueError("several processes must stop together; give steps.")
+    if not 0 <= (factor := schedule(0.5)) < inf:
+        raise ValueError(
+            f"schedule(0.5) gives {factor}; a schedule goes from the share of the run "
+            "that is done, 0 to 1, to a factor for the rate, as lambda done: 1 - done."
+        )
+    learned = {id(p) for p in model.parameters() if p.requires_grad}
+    held = [p for o in optimizers for g in o.param_groups for p in g["params"]]
+    if not learned or learned != {id(p) for p in held}:
+        raise ValueError(
+            f"the optimizer holds {len(held)} parameters, the model "
+            f"({type(model).__name__}) has {len(learned)} that learn; make it of this "
+            "model's: torch.optim.SGD(model.parameters(), lr=0.1)."
+        )

@@ -1,0 +1,127 @@
+"""How are several models trained side by side, in the time of less than all?
+
+One seed shows what happened once; the figures of the book show several.
+:class:`Several` holds models of one shape as one: each of their parameters is stacked,
+and :func:`torch.func.vmap` runs all of them in the same operations. Nothing passes from
+one to the other.
+"""
+
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from functools import partial
+from typing import Any
+
+import torch  # noqa: F401 (the examples use it)
+from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state, vmap
+
+Loss = Callable[[Any, Any], Tensor]
+
+
+class Several(nn.Module):
+    """Models of one shape as one module; its outputs have a new first axis, (S, ...).
+
+    Parameters
+    ----------
+    models : sequence of nn.Module
+        Of one class and one shape. They are copied.
+
+    Raises
+    ------
+    ValueError
+        If there is none, if their shapes differ, or if they hold buffers that training
+        changes, as those of batch normalisation.
+
+    Examples
+    --------
+    >>> models = [nn.Linear(3, 2) for _ in range(5)]
+    >>> x = torch.randn(7, 3)
+    >>> outputs = Several(models)(x)  # (5, 7, 2)
+    >>> torch.allclose(outputs[4], models[4](x), atol=1e-6)
+    True
+    """
+
+    def __init__(self, models: Sequence[nn.Module]) -> None:
+        super().__init__()
+        _check_alike(models)
+        parameters, _ = stack_module_state(list(models))
+        self.names = list(parameters)
+        self.stacks = nn.ParameterList(parameters.values())
+        self._model = [deepcopy(models[0])]  # in a list: its weights are not ours
+        self.train(models[0].training)
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Give all of them the same inputs."""
+        return self._map(lambda model: model(*inputs))
+
+    def train(self, mode: bool = True) -> "Several":
+        """Set all of them to training, or to evaluation."""
+        self._model[0].train(mode)
+        return super().train(mode)
+
+    def _apply(
+        self, function: Callable[..., Tensor], recurse: bool = True
+    ) -> "Several":
+        """Move all of it, to another device or type."""
+        self._model[0]._apply(function, recurse)  # type: ignore[no-untyped-call]
+        super()._apply(function, recurse)  # type: ignore[no-untyped-call]
+        return self
+
+    def members(self) -> list[nn.Module]:
+        """Give plain models with the weights as they are now."""
+        models = [deepcopy(self._model[0]) for _ in range(len(self.stacks[0]))]
+        for index, model in enumerate(models):
+            state = {n: s[index].detach() for n, s in self._named()}
+            model.load_state_dict(state, strict=False)
+        return models
+
+    def _named(self) -> list[tuple[str, Tensor]]:
+        return list(zip(self.names, self.stacks, strict=True))
+
+    def _map(self, compute: Callable[..., Tensor], *own: Any) -> Tensor:
+        """Run ``compute(model, ...)`` for each, with its own share of what follows."""
+
+        def one(weights: dict[str, Tensor], *share: Any) -> Tensor:
+            model = partial(functional_call, self._model[0], weights)
+            return compute(lambda *inputs: model(inputs), *share)
+
+        mapped = vmap(one, randomness="different")
+        result: Tensor = mapped(dict(self._named()), *own)
+        return result
+
+
+def each(loss: Loss) -> Loss:
+    """Make of a loss for one model a loss for :class:`Several`, (S,).
+
+    Every model gets a batch of its own: the batch has a new first axis, as
+    :func:`~transformer_path.workshop.batches.stacked` makes it.
+
+    Examples
+    --------
+    >>> def far(model, batch):
+    ...     return (model(batch) - 1).square().mean()
+    >>> five = Several([nn.Linear(3, 2) for _ in range(5)])
+    >>> each(far)(five, torch.randn(5, 7, 3)).shape
+    torch.Size([5])
+    """
+
+    def losses(several: Several, batch: Any) -> Tensor:
+        return several._map(loss, batch)
+
+    return losses
+
+
+def _check_alike(models: Sequence[nn.Module]) -> None:
+    shapes = [{n: tuple(p.shape) for n, p in m.named_parameters()} for m in models]
+    if not shapes or any(other != shapes[0] for other in shapes) or not shapes[0]:
+        raise ValueError(
+            f"the parameters of the {len(models)} models are {shapes}; several models "
+            "side by side need parameters of the same names and shapes."
+        )
+    norms = nn.modules.batchnorm._BatchNorm
+    for module in models[0].modules():
+        if isinstance(module, norms) and module.track_running_stats:
+            raise ValueError(
+                f"{module} keeps running statistics, which cannot be stacked; train "
+                "such models one after the other."
+            )

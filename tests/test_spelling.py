@@ -23,7 +23,7 @@ MODULES = sorted(
 NOT_PROSE = re.compile(
     r"\A---\n.*?\n---\n|^(`{3,})\{?(?:code-cell|source|python|yaml|doctest|literalinclude)"
     r".*?^\1|^```\n.*?^```|(`+).+?\2|\$\$.+?\$\$|\$[^$\n]+\$|\{[\w:-]+\}|\]\([^)]*\)"
-    r"|https?://\S+|^ *(?:>>>|\.\.\.) .*|:\w+: .*",
+    r"|https?://\S+|^ *:[\w-]+: [^\n]*|^ *>>> .*?(?:\n *(?=\n)|\Z)",
     re.M | re.S,
 )
 # Words of both Englishes, each with a meaning of its own in British.
@@ -102,11 +102,15 @@ def test_the_check_reads_prose_and_leaves_code_alone(tmp_path, monkeypatch):
     module = tmp_path / "module.py"
     module.write_text(
         'def paint(color):\n    """Paint.\n\n    color : str\n'
-        '        The color.\n    """\n    return "color"\n'
+        '        The color.\n\n    >>> paint(color=1)\n    color\n    """\n'
+        '    return "color"\n\n\ndef fill():\n    """Gray."""\n'
     )
     monkeypatch.setitem(globals(), "ROOT", tmp_path)
     assert american(page) == [
         "page.md:4: color -> colour",
         "page.md:9: Gray -> grey",
     ]
-    assert american(module) == ["module.py:5: color -> colour"]
+    assert american(module) == [
+        "module.py:5: color -> colour",
+        "module.py:14: Gray -> grey",
+    ]

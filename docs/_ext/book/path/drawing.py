@@ -120,11 +120,7 @@ class Drawing:
 
     def _attributes(self, stop: Stop) -> str:
         state = (
-            "planned"
-            if not stop.page
-            else "here"
-            if stop is self.here
-            else "written"
+            "planned" if not stop.page else "here" if stop is self.here else "written"
         )
         page = f' data-page="{escape(stop.page)}"' if stop.page else ""
         return f'class="stop {escape(stop.architecture)} {state}"{page}'

@@ -278,10 +278,10 @@ def test_a_long_path_breaks_where_a_part_begins():
 def test_the_map_shows_the_readers_place():
     svg = Drawing(whole_path(), "3-page").svg(SMALL, "Here")
     assert re.findall(r'class="stop mlp (\w+)" data-page="(\S+)"', svg) == [
-        ("done", "1-page"),
-        ("done", "2-page"),
+        ("written", "1-page"),
+        ("written", "2-page"),
         ("here", "3-page"),
-        ("ahead", "4a-page"),
+        ("written", "4a-page"),
     ]
     assert svg.count('aria-current="page"') == 1
     assert svg.count("<a ") == 4

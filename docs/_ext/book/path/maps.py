@@ -1,8 +1,8 @@
 """``{path-map}``: the path as a map, every stop a link; a small one on every chapter.
 
 The map is inline SVG, computed from the pages' front matter. On a narrow window a list
-with dots takes its place (``path.css``). What the reader has finished is filled in by
-``path.js``; without it, the stops that lead to a chapter are filled on its page.
+with dots takes its place (``path.css``). Only what the reader has finished is filled,
+by ``path.js``.
 
 Other pages' front matter may change, so each map carries a fingerprint of the path it
 shows: a page whose HTML lacks the current one is written again. Nothing is stored, and

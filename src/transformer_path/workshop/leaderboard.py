@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from transformer_path.workshop.datasets import Examples, mnist1d
 from transformer_path.workshop.notes import note
-from transformer_path.workshop.plots import MARKERS
+from transformer_path.workshop.palette import MARKERS
 from transformer_path.workshop.training import accuracy, fit, seeded
 
 Build = Callable[[int], nn.Module]

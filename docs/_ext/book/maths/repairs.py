@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterator
 from xml.etree import ElementTree
 
-from transformer_path.workshop.plots import LIGHT
+from transformer_path.workshop.palette import LIGHT
 
 XMLNS = "{http://www.w3.org/1998/Math/MathML}"
 APPLY = "\u2061"  # "apply function", which KaTeX puts after sin, max, softmax

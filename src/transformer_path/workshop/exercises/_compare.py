@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ._words import Different, apart, different, kind
+from ._words import apart, different, kind
 
 
 def same_number(
@@ -45,10 +45,10 @@ def same_number(
                 hint,
             )
         number = as_numbers(answer, name, hint, wanted="a number").item()
-    elif isinstance(answer, Real | Decimal) and not isinstance(answer, bool):
-        number = _as_float(answer)
-    else:
+    elif isinstance(answer, bool) or not isinstance(answer, Real | Decimal):
         raise different(f"{name} is {kind(answer)}; a number was expected.", hint)
+    else:
+        number = _as_float(answer)
     if math.isnan(number):
         raise different(f"{name} is not a number (NaN).", hint)
     if abs(number - expected) > tolerance:
@@ -120,7 +120,7 @@ def as_numbers(
     """
     if answer is None:
         raise different(f"{name} is None; does the function return its result?", hint)
-    if not isinstance(answer, Tensor | np.ndarray | np.generic | list | tuple | Real):
+    if isinstance(answer, bool) or not isinstance(answer, _READABLE):
         raise different(f"{name} is {kind(answer)}; {wanted} was expected.", hint)
     try:
         array = np.asarray(_plain(answer))
@@ -133,13 +133,17 @@ def as_numbers(
             hint,
         ) from error
     if array.dtype.kind not in "iuf":
-        held = {"b": "True and False", "c": "complex numbers"}.get(array.dtype.kind)
+        held = _HELD.get(array.dtype.kind, "something else than numbers")
         raise different(
-            f"{name} is {kind(answer)} of {held or 'something else than numbers'}; "
-            f"{wanted}{'' if 'number' in wanted else ' of real numbers'} was expected.",
+            f"{name} is {kind(answer)} of {held}; {wanted} was expected, and real "
+            "numbers in it.",
             hint,
         )
     return torch.tensor(np.array(array, dtype=np.float64, order="C"))
+
+
+_READABLE = (Tensor, np.ndarray, np.generic, list, tuple, Real)
+_HELD = {"b": "True and False", "c": "complex numbers"}
 
 
 def _plain(answer: object) -> object:
@@ -149,7 +153,6 @@ def _plain(answer: object) -> object:
     if not isinstance(answer, Tensor):
         return answer
     dense = answer.detach().to_dense() if answer.layout != torch.strided else answer
-    dense = dense.dequantize() if dense.is_quantized else dense
     exact = dense.double() if dense.is_floating_point() else dense
     return exact.detach().resolve_conj().resolve_neg().cpu().numpy()
 
@@ -187,6 +190,3 @@ def _pattern(given: Tensor, wanted: Tensor, tolerance: float) -> str:
         if equal(given, wanted + offset):
             return f" All of them lie {offset:+.4g} off."
     return ""
-
-
-__all__ = ["Different", "as_numbers", "same_number", "same_tensor"]

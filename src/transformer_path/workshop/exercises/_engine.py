@@ -1,14 +1,13 @@
 """Does an operation on our own engine give the right value and the right gradient?"""
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from transformer_path.networks.autograd import Variable
 
 from ._compare import same_tensor
-from ._functions import call, guarded
+from ._functions import as_function, guarded
 from ._words import different, kind
 
 Array = NDArray[np.float64]
@@ -42,11 +41,10 @@ def same_operation(
     hint : str
         Ends the message.
     """
-    x = Variable(numbers)
-    # The call itself gets a copy; what is recorded must lead to x.
-    call(answer, (Variable(numbers),), (name,), hint)
-    assert callable(answer)
-    y = answer(x)
+    function, x = as_function(answer, [name]), Variable(numbers)
+    y = guarded(lambda: function(x), f"answer({name}) stopped", [x.data], hint)
+    if not np.array_equal(x.data, numbers):
+        raise different(f"answer({name}) changes its argument {name}.", hint)
     if not isinstance(y, Variable):
         raise different(
             f"answer({name}) is {kind(y)}; a Variable was expected, made by operations "
@@ -57,7 +55,7 @@ def same_operation(
     said = "" if (weights == 1).all() else f" * {weights.tolist()}"
     walk = f"(answer({name}){said}).sum()"
     guarded((y * weights).sum().backward, f"{walk}.backward() stopped", [x.data], hint)
-    if not y.inputs or not _leads_to(y, x):
+    if not _leads_to(y, x):
         raise different(
             f"No gradient reaches {name}: the result does not know that it was "
             f"computed from {name}.",

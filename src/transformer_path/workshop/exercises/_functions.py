@@ -7,13 +7,16 @@ Whatever it raises or returns, the answer to it is a :class:`Different`.
 import inspect
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from typing import TypeGuard, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ._compare import as_numbers, same_tensor
+from ._compare import same_tensor
 from ._words import different, kind, listed
+
+T = TypeVar("T")
 
 
 def same_function(
@@ -45,9 +48,10 @@ def same_function(
     wanted : str
         What to call the kind of the result.
     """
-    names = list(inspect.signature(reference).parameters)
-    title = f"answer({', '.join(names)})"
+    parameters = list(inspect.signature(reference).parameters)
     for case in cases:
+        names = parameters[: len(case)]
+        title = f"answer({', '.join(names)})"
         result = call(answer, case, names, hint)
         expected = reference(*deepcopy(case))
         same_tensor(
@@ -79,12 +83,10 @@ def call(
         If the answer is no function, takes other arguments, stops, or changes what it
         was given.
     """
+    function = as_function(answer, names)
     title = f"answer({', '.join(names)})"
-    if not callable(answer):
-        raise different(f"answer is {kind(answer)}; the function {title} was expected.")
-    _takes(answer, len(case), title)
     copies = deepcopy(tuple(case))
-    result = guarded(lambda: answer(*copies), f"{title} stopped", case, hint)
+    result = guarded(lambda: function(*copies), f"{title} stopped", case, hint)
     for name, before, after in zip(names, case, copies, strict=True):
         if not _equal(before, after):
             raise different(
@@ -94,8 +96,8 @@ def call(
 
 
 def guarded(
-    run: Callable[[], object], what: str, case: Sequence[object], hint: str = ""
-) -> object:
+    run: Callable[[], T], what: str, case: Sequence[object], hint: str = ""
+) -> T:
     """Run the reader's code; what it raises becomes the answer."""
     try:
         return run()
@@ -104,24 +106,34 @@ def guarded(
         text = f"{raised}: {error}" if str(error) else raised
         if text[-1] not in ".!?":
             text += "."
-        raise different(f"{what} with {text} (Called with {listed(case)}.)", hint) from (
-            error
-        )
+        raise different(
+            f"{what} with {text} (Called with {listed(case)}.)", hint
+        ) from (error)
 
 
-def _takes(answer: Callable[..., object], count: int, title: str) -> None:
-    """Compare the number of arguments, where Python knows it."""
+def as_function(answer: object, names: Sequence[str]) -> Callable[..., object]:
+    """Make sure that an answer is a function of so many arguments.
+
+    Raises
+    ------
+    Different
+        If it is none, or takes others, as far as Python knows.
+    """
+    title = f"answer({', '.join(names)})"
+    if not callable(answer):
+        raise different(f"answer is {kind(answer)}; the function {title} was expected.")
     try:
         signature = inspect.signature(answer)
     except (TypeError, ValueError):
-        return  # of built-in functions it does not
+        return answer  # of some built-in functions Python does not know
     try:
-        signature.bind(*range(count))
+        signature.bind(*names)
     except TypeError:
         own = getattr(answer, "__name__", "answer")
         raise different(
             f"answer takes other arguments, {own}{signature}; it is called as {title}."
         ) from None
+    return answer
 
 
 def _equal(before: object, after: object) -> bool:
@@ -146,8 +158,8 @@ def _same_gradients(
     """Compare the gradients of a weighted sum, so that no two outputs count alike."""
     theirs, ours = _with_gradients(case), _with_gradients(case)
     title = f"answer({', '.join(names)})"
-    assert callable(answer)
-    result = guarded(lambda: answer(*theirs), f"{title} stopped", case, hint)
+    function = as_function(answer, names)
+    result = guarded(lambda: function(*theirs), f"{title} stopped", case, hint)
     if not isinstance(result, Tensor) or not result.requires_grad:
         raise different(
             "answer's result has lost its gradient: compute with tensors all the way, "
@@ -156,13 +168,15 @@ def _same_gradients(
         )
     inputs = [a for a in theirs if isinstance(a, Tensor) and a.requires_grad]
     found = guarded(
-        lambda: _gradients(result, inputs), f"the gradient of {title} stopped", case, hint
+        lambda: _gradients(result, inputs),
+        f"the gradient of {title} stopped",
+        case,
+        hint,
     )
     expected = reference(*ours)
     wanted = _gradients(
         expected, [a for a in ours if isinstance(a, Tensor) and a.requires_grad]
     )
-    assert isinstance(found, list)
     moving = [n for n, a in zip(names, ours, strict=True) if _is_float(a)]
     for name, mine, right in zip(moving, found, wanted, strict=True):
         same_tensor(
@@ -184,15 +198,12 @@ def _gradients(result: Tensor, inputs: list[Tensor]) -> list[Tensor]:
     ]
 
 
-def _is_float(argument: object) -> bool:
+def _is_float(argument: object) -> TypeGuard[Tensor]:
     return isinstance(argument, Tensor) and argument.is_floating_point()
 
 
 def _with_gradients(case: Sequence[object]) -> list[object]:
     return [
-        a.detach().clone().requires_grad_() if _is_float(a) else deepcopy(a)  # type: ignore[attr-defined]
+        a.detach().clone().requires_grad_() if _is_float(a) else deepcopy(a)
         for a in case
     ]
-
-
-__all__ = ["as_numbers", "call", "guarded", "same_function"]

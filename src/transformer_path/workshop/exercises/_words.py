@@ -1,6 +1,6 @@
 """In which words does a check answer?"""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import numpy as np
 from torch import Tensor
@@ -31,7 +31,7 @@ def shown(argument: object) -> str:
         return f"{tuple(argument.shape)}"
     if isinstance(argument, list) and not all(isinstance(a, float) for a in argument):
         return f"[{', '.join(map(shown, argument))}]"
-    if isinstance(argument, Callable):  # type: ignore[arg-type]
+    if callable(argument):
         return "a function"
     return repr(argument)
 
@@ -43,7 +43,7 @@ def listed(arguments: Iterable[object]) -> str:
 
 def apart(given: float, wanted: float) -> tuple[str, str]:
     """Write two numbers with as many digits as it takes to tell them apart."""
-    for digits in range(6, 17):
+    for digits in range(6, 18):
         texts = f"{given:.{digits}g}", f"{wanted:.{digits}g}"
         if texts[0] != texts[1]:
             break

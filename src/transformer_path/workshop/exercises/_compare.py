@@ -102,8 +102,7 @@ def same_tensor(
     wrong = ~torch.isclose(given, right, rtol=tolerance, atol=tolerance)
     if wrong.any():
         raise different(
-            f"The values of {name} differ {_where(given, right, wrong)}"
-            f"{_pattern(given, right, tolerance)}",
+            _where(name, given, right, wrong) + _pattern(given, right, tolerance),
             hint,
         )
 
@@ -157,14 +156,15 @@ def _plain(answer: object) -> object:
     return exact.detach().resolve_conj().resolve_neg().cpu().numpy()
 
 
-def _where(given: Tensor, wanted: Tensor, wrong: Tensor) -> str:
+def _where(name: str, given: Tensor, wanted: Tensor, wrong: Tensor) -> str:
     """Where the largest difference lies, and how many there are."""
     gap = (given - wanted).abs().nan_to_num(math.inf, posinf=math.inf)
     at = tuple(int(i) for i in np.unravel_index(int(gap.argmax()), gap.shape))
-    place = f"at {list(at)}" if at else "from the expected one"
-    count = f" ({int(wrong.sum())} of {wrong.numel()} differ)" if at else ""
     said, right = apart(given[at].item(), wanted[at].item())
-    return f"{place}: {said}, not {right}{count}."
+    if not at:
+        return f"{name} is {said}, not {right}."
+    count = f"({int(wrong.sum())} of {wrong.numel()} differ)"
+    return f"The values of {name} differ at {list(at)}: {said}, not {right} {count}."
 
 
 def _pattern(given: Tensor, wanted: Tensor, tolerance: float) -> str:

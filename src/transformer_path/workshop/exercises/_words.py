@@ -22,7 +22,7 @@ def kind(answer: object) -> str:
     if isinstance(answer, type):
         return f"the class {answer.__name__}"
     name = type(answer).__name__
-    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+    return f"{'an' if name[0].lower() in 'aeiou' or name[:2] == 'nd' else 'a'} {name}"
 
 
 def shown(argument: object) -> str:

@@ -72,7 +72,7 @@ def features_that_do_not_move(answer: object) -> str:
             name=f"answer(x) after moving x by {places} places",
             hint="Which quantities of a series stay the same wherever it starts?",
         )
-    model = fit_softmax_regression(z.float(), train.y, 10, lr=0.3, steps=600)
+    model = fit_softmax_regression(z.float(), train.y, 10, lr=0.5, steps=200)
     right = model(z_val.float()).argmax(1) == validation.y
     share = right.float().mean().item()
     if share < 0.45:

@@ -150,7 +150,8 @@ def points(
     for label, (marker, color, full) in enumerate(looks):
         ax.plot(
             *x[labels == label].T,
-            marker,
+            marker=marker,
+            linestyle="none",
             color=LIGHT[color],
             markersize=size,
             markerfacecolor=LIGHT[color] if full else "none",

@@ -10,13 +10,12 @@ import matplotlib.pyplot as plt
 
 from transformer_path.workshop.palette import LIGHT, MARKERS
 
+from .diagrams import arrow, network
 from .lines import curves, label, label_end, level, log_ticks, slope
 from .pictures import (
-    arrow,
     decision_region,
     dots,
     heatmap,
-    network,
     panels,
     points,
     series,

@@ -250,6 +250,7 @@ def fit_softmax_regression(
     x, n_classes = points("x", x), whole("n_classes", n_classes, at_least=1)
     steps = _check_descent(lr, steps, weight_decay)
     weight, bias = x.new_zeros(n_classes, x.shape[1]), x.new_zeros(n_classes)
+    labels = _class_numbers(labels, x @ weight.T)
     for _ in range(steps):
         model = SoftmaxRegression(weight, bias)
         gradient = softmax_regression_gradient(model, x, labels)
@@ -305,10 +306,15 @@ def _check_bounded(weight: Tensor, lr: float) -> None:
 def _class_numbers(labels: Tensor, logits: Tensor) -> Tensor:
     """Give labels as indices of the columns of logits."""
     labels = torch.as_tensor(labels)
-    if len(logits.shape) != 2 or labels.shape != logits.shape[:1] or 0 in logits.shape:
+    if len(logits.shape) != 2 or labels.shape != logits.shape[:1]:
         raise ValueError(
             f"logits of shape {tuple(logits.shape)} and labels of shape "
             f"{tuple(labels.shape)} do not fit; expected (N, K) and (N,)."
+        )
+    if len(labels) == 0:
+        raise ValueError(
+            f"logits of shape {tuple(logits.shape)} and labels of shape "
+            f"{tuple(labels.shape)} hold no examples to average over."
         )
     if labels.is_floating_point() or labels.is_complex():
         raise ValueError(

@@ -96,8 +96,9 @@ def pca_by_power_iteration(x: Tensor, n_components: int) -> Components:
     (deflation), and the widest that is left is the next.
 
     It equals :func:`pca` to about 1e-10 where each variance is a hundredth larger than
-    the next. Where two are closer, or equal, their directions may come out turned
-    among themselves; the variances are right nevertheless.
+    the next, and no smaller than a millionth of the first. Where two are closer, or
+    equal, their directions may come out turned among themselves; the variances are
+    right nevertheless.
 
     Shapes
     ------
@@ -235,8 +236,8 @@ def kmeans_plus_plus(x: Tensor, n_clusters: int, generator: Generator) -> Tensor
     >>> sorted(start.flatten().tolist())
     [0.0, 9.0]
     """
-    x, n_clusters = points("x", x), whole("n_clusters", n_clusters, at_least=1)
-    _check_enough(x, n_clusters)
+    x = points("x", x)
+    n_clusters = _check_enough(x, n_clusters)
     first = torch.randint(len(x), (1,), generator=generator)
     centers = x[first]  # (1, C)
     for _ in range(n_clusters - 1):
@@ -402,11 +403,12 @@ def _signed(directions: Tensor) -> Tensor:
     return directions * directions.gather(1, largest).sign()
 
 
-def _check_enough(x: Tensor, n_clusters: int) -> None:
+def _check_enough(x: Tensor, n_clusters: int) -> int:
     if not 1 <= n_clusters <= len(x):
         raise ValueError(
             f"n_clusters={n_clusters} for {len(x)} points; choose from 1 to {len(x)}."
         )
+    return whole("n_clusters", n_clusters, at_least=1)
 
 
 def _among(x: Tensor, centers: Tensor) -> tuple[Tensor, Tensor]:

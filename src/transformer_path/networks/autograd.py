@@ -168,7 +168,7 @@ class Variable:
 
     def __truediv__(self, other: Operand) -> Variable:
         a, b, x, y = _pair(self, other)
-        return Variable(x / y, (a, lambda g: g / y), (b, lambda g: -g * x / y**2))
+        return Variable(x / y, (a, lambda g: g / y), (b, lambda g: -g * (x / y) / y))
 
     def __matmul__(self, other: Operand) -> Variable:
         a, b, x, y = _pair(self, other)

@@ -387,8 +387,8 @@ NAN = torch.tensor([[0.0, 1.0], [float("nan"), 1.0]])
         ),
         (
             lambda: pca_by_power_iteration(torch.tensor([[0.0, 0], [1, 1], [2, 2]]), 2),
-            "the points vary along 1 directions only; choose n_components from 1 to 1, "
-            "or use pca, which completes them.",
+            "the points vary in 1 of 2 directions; choose n_components up to 1, or use "
+            "pca, which completes them.",
         ),
         (
             lambda: power_iteration(torch.zeros(2, 2)),

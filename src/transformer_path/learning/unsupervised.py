@@ -392,8 +392,8 @@ def _any_direction(n: int) -> Tensor:
 def _check_left(left: Tensor, covariance: Tensor, found: list[Tensor]) -> None:
     if left.trace() <= 1e-13 * covariance.trace():
         raise ValueError(
-            f"the points vary along {len(found)} directions only; choose n_components "
-            f"from 1 to {len(found)}, or use pca, which completes them."
+            f"the points vary in {len(found)} of {len(left)} directions; choose "
+            f"n_components up to {len(found)}, or use pca, which completes them."
         )
 
 

@@ -92,7 +92,7 @@ class Variable:
 
     @property
     def mT(self) -> Variable:  # noqa: N802 - its name in numpy and torch
-        """The last two axes exchanged: every matrix transposed."""
+        """The same matrices, each transposed, the last two axes exchanged."""
         return Variable(self.data.mT, (self, lambda g: g.mT))
 
     def __len__(self) -> int:

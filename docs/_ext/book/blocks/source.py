@@ -26,7 +26,7 @@ from sphinx.util.docutils import SphinxDirective
 from book.blocks.excerpts import idea_of, part_of
 
 
-def load(name: str) -> tuple[ModuleType, object]:
+def load(name: str) -> tuple[ModuleType, Any]:
     """Import the module in a dotted name and find the object in it."""
     parts = name.split(".")
     for length in range(len(parts), 0, -1):
@@ -37,7 +37,7 @@ def load(name: str) -> tuple[ModuleType, object]:
             if not (path + ".").startswith(f"{error.name}."):
                 raise
             continue
-        found: object = module
+        found: Any = module
         for part in parts[length:]:
             found = getattr(found, part)
         return module, found.fget if isinstance(found, property) else found

@@ -13,6 +13,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 
 from book.figures.svg import theme_svg
 
+START = '<div class="tp-stepper" aria-label="'
 FRAME = re.compile(
     r'<figure class="tp-frame"[^>]*>(<svg.*?</svg>)\s*'
     r"<figcaption>(.*?)</figcaption></figure>",
@@ -31,7 +32,7 @@ class ThemeStepper(SphinxPostTransform):
         steppers = [
             node
             for node in self.document.findall(nodes.raw)
-            if node.astext().startswith('<div class="tp-stepper"')
+            if node.astext().startswith(START)
         ]
         for number, node in enumerate(steppers, 1):
             html = themed(node.astext(), f"s{number}-")
@@ -40,7 +41,7 @@ class ThemeStepper(SphinxPostTransform):
 
 def themed(html: str, prefix: str) -> str:
     """Theme the frames and drop the styles meant for a notebook."""
-    label = re.match(r'<div class="tp-stepper" aria-label="([^"]*)"', html)[1]
+    label = html.removeprefix(START).partition('"')[0]
     frames = "".join(
         f'<figure class="tp-frame">'
         f"{theme_svg(svg, f'{prefix}{i}-', unescape(f'{label}: {text}'))}"

@@ -25,8 +25,8 @@ test: html  ## build the book, then run every test and the checks of the code
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2 --dist worksteal
 
-examples: $(STAMP)  ## write examples/, the chapters as scripts
-	PYTHONPATH=docs/_ext $(BIN)/python -m book.forms
+examples: html  ## write examples/: the chapters, and their numbers, as scripts
+	PYTHONPATH=src:docs/_ext $(BIN)/python -m book.forms
 
 linkcheck: $(STAMP)  ## follow every link of the book (needs a network)
 	$(BIN)/sphinx-build -c . -d $(BUILD)/linkcheck/doctrees -j 2 -b linkcheck \

@@ -30,8 +30,8 @@ live: $(STAMP)  ## build, open on 127.0.0.1:8000, rebuild on saving a page or a 
 test: check html  ## all of that, then the tests of the pages and of the built book
 	$(PYTEST) docs tests/book tests/browser
 
-examples: $(STAMP)  ## write examples/, the chapters as scripts
-	PYTHONPATH=docs/_ext $(BIN)/python -m book.forms
+examples: html  ## write examples/: the chapters, and their numbers, as scripts
+	PYTHONPATH=src:docs/_ext $(BIN)/python -m book.forms
 
 linkcheck: $(STAMP)  ## follow every link of the book (needs a network)
 	$(BIN)/sphinx-build -c . -d $(BUILD)/linkcheck/doctrees -j 2 -b linkcheck \

@@ -41,7 +41,6 @@ extensions = [
     "sphinx.ext.doctest",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
-    "sphinx_design",
     "sphinxcontrib.bibtex",
     "sphinxext.opengraph",
     "book",
@@ -87,7 +86,6 @@ pygments_style = "a11y-light"
 pygments_dark_style = "a11y-dark"
 copybutton_selector = "div:not(.output) > div.highlight pre"
 copybutton_exclude = ".linenos, .gp, .go"
-nb_code_prompt_show = "Show the code"
 
 
 def theme(tokens: dict[str, str]) -> dict[str, str]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from sphinx.application import Sphinx
 from sphinx.util.typing import ExtensionMetadata
 
-from book.blocks import beside, boxes, folded, sidenote, source
+from book.blocks import beside, boxes, cells, sidenote, source
 from book.board import leaderboard
 from book.figures import stepper, themed
 from book.forms import three
@@ -105,24 +105,24 @@ def _path(app: Sphinx) -> None:
 
 
 def _blocks(app: Sphinx) -> None:
-    open_, plain = boxes.visit_folded, boxes.visit_open
-    app.add_node(
-        boxes.folded,
-        html=(open_, boxes.depart_folded),
-        latex=(plain, plain),
-        text=(plain, plain),
-        man=(plain, plain),
-    )
+    others = ("latex", "text", "man")
+    fold = boxes.visit_folded, boxes.depart_folded
+    plain = dict.fromkeys(others, (boxes.visit_open, boxes.visit_open))
+    app.add_node(boxes.folded, html=fold, **plain)
+    title = boxes.visit_summary, boxes.depart_summary
+    left_out = dict.fromkeys(others, (boxes.skip, None))
+    app.add_node(boxes.summary, html=title, **left_out)
     app.add_directive("beside", beside.Beside)
     app.add_directive("failure", boxes.Box)
     app.add_directive("exercise", boxes.Exercise)
     # Docutils' own admonition of that name is not used in the book.
     app.add_directive("hint", boxes.Fold, override=True)
     app.add_directive("solution", boxes.Fold)
+    app.add_directive("dropdown", boxes.Dropdown)
     app.add_directive("sidenote", sidenote.Sidenote)
     app.add_directive("source", source.Source)
     app.connect("missing-reference", source.stay_quiet, priority=900)
-    app.add_post_transform(folded.FoldCells)
+    app.add_transform(cells.ShowIdeas)
     app.add_post_transform(themed.ThemeSvg)
     app.add_post_transform(stepper.ThemeStepper)
     app.add_js_file("stepper.js", loading_method="defer")

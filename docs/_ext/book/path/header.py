@@ -8,6 +8,7 @@ concept graph, the number of words and the measured running time. HTML only.
 from docutils import nodes
 from docutils.utils import new_document
 from myst_parser.parsers.sphinx_ import MystParser
+from sphinx.addnodes import download_reference
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 from sphinx.util.osutil import relative_uri
@@ -98,9 +99,9 @@ def forms(app: Sphinx, doctree: nodes.document, docname: str) -> list[nodes.Node
         f"https://colab.research.google.com/github/{repository}/blob/main/{name}.ipynb"
     )
     return [
-        link("script", relative_uri(own, f"{name}.py")),
+        download("script", relative_uri(own, f"{name}.py")),
         nodes.Text(" · "),
-        link("notebook", relative_uri(own, f"{name}.ipynb")),
+        download("notebook", relative_uri(own, f"{name}.ipynb")),
         nodes.Text(" · "),
         link("Colab", colab),
     ]
@@ -109,6 +110,11 @@ def forms(app: Sphinx, doctree: nodes.document, docname: str) -> list[nodes.Node
 def link(text: str, uri: str) -> nodes.reference:
     """Return a plain link."""
     return nodes.reference("", text, refuri=uri, internal=True)
+
+
+def download(text: str, uri: str) -> download_reference:
+    """Return a link to a file to keep."""
+    return download_reference("", text, refuri=uri)
 
 
 def write_nothing(_self: HTML5Translator, _node: header_part) -> None:

@@ -18,7 +18,7 @@ html: $(STAMP)  ## build the book in _build/html, running what has changed
 
 live: $(STAMP)  ## build, open on 127.0.0.1:8000, rebuild on saving a page or a module
 	$(BIN)/sphinx-autobuild -c . -d $(BUILD)/doctrees -j 2 --watch src --watch conf.py \
-	  --ignore '*/__pycache__/*' --ignore '*/docs/_ext/book/outputs/ipython/*' docs $(BUILD)/html
+	  --ignore '*/__pycache__/*' docs $(BUILD)/html
 
 test: html  ## build the book, then run every test and the checks of the code
 	$(BIN)/ruff check .

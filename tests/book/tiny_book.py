@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT / "_ext"))
 extensions = ["myst_nb", "book"]
 kernel_environment = {
-    "PYTHONPATH": f"{ROOT}/src:{ROOT}/packages", "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    "PYTHONPATH": f"{ROOT}/src:{ROOT}/site-packages", "PYDEVD_DISABLE_FILE_VALIDATION": "1",
 }
 exclude_patterns = ["_*"]
 nitpicky = True
@@ -30,8 +30,6 @@ nb_execution_in_temp = True
 
 class AllNumbers(SphinxDirective):
     def run(self):
-        from book.outputs.pages import note_paste
-        note_paste(self.env)
         return [nodes.paragraph("", "", nodes.inline(classes=["all-numbers"]))]
 
 class FillAllNumbers(SphinxPostTransform):
@@ -67,11 +65,11 @@ FILES = {
     "    return 10 * number\n",
     "src/tiny/other.py": "number = 5\n",
     "src/tiny/unrelated.py": "number = 7\n",
-    "packages/counter.py": "one = 1\n",
-    "packages/counter-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: counter\n"
+    "site-packages/counter.py": "one = 1\n",
+    "site-packages/counter-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: counter\n"
     "Version: 1.0\nRequires-Dist: deeper\n",
-    "packages/counter-1.0.dist-info/RECORD": "counter.py,,\n",
-    "packages/deeper-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: deeper\n"
+    "site-packages/counter-1.0.dist-info/RECORD": "counter.py,,\n",
+    "site-packages/deeper-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: deeper\n"
     "Version: 1.0\n",
     "docs/index.md": "# Book\n\nPasted {glue:text}`other.md::five:`.\n\n"
     "```{all-numbers}\n```\n\n```{toctree}\nmiddle\nother\n```\n",
@@ -135,7 +133,7 @@ class TinyBook:
         return subprocess.Popen(
             [*command, *options, "-c", ".", "docs", out],
             cwd=self.root,
-            env=environ | {"PYTHONPATH": str(self.root / "packages"), "NO_COLOR": "1"},
+            env=environ | {"PYTHONPATH": str(self.root / "site-packages"), "NO_COLOR": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

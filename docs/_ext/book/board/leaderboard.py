@@ -31,7 +31,6 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from book.board.table import Line, table
-from book.outputs.pages import note_paste
 
 logger = logging.getLogger(__name__)
 
@@ -46,8 +45,7 @@ class Leaderboard(SphinxDirective):
     option_spec: ClassVar = {"brief": directives.flag}
 
     def run(self) -> list[nodes.Node]:
-        """Leave the place, and note whose numbers it shows."""
-        note_paste(self.env)
+        """Leave the place; the page is read again when the published figures change."""
         published = find_spec("transformer_path.workshop.leaderboard")
         if published and published.origin:
             self.env.note_dependency(published.origin)

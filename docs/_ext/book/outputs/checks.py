@@ -5,6 +5,7 @@ machine or an address in memory: each is a warning with the page and the line of
 cell, and a build with ``-W`` fails after it has reported them all.
 """
 
+import os
 import re
 import sys
 import tempfile
@@ -39,7 +40,7 @@ class CheckOutputs(SphinxTransform):
         for image in self.document.findall(nodes.image):
             if not image.get("alt", "").strip():
                 warn((self.env.docname, _line(image)), "figure", NO_ALT)
-        paths = _machine_paths(self.env.app)
+        paths = _machine_paths(self.app)
         for output in self.document.findall(_is_output):
             for text in output.findall(nodes.Text):
                 for kind, message in _faults(text, paths):
@@ -112,8 +113,9 @@ def _line(node: nodes.Element) -> int | None:
 
 def _machine_paths(app: Sphinx) -> re.Pattern[str]:
     """Match the paths under which this machine keeps the book, Python and its user."""
-    folders = {app.confdir, Path.home(), sys.prefix, tempfile.gettempdir()}
-    own = [re.escape(f"{folder}/") for folder in map(str, folders) if len(folder) > 1]
+    home = os.path.expanduser("~")  # stays "~" where there is no user, nor a HOME
+    folders = {str(app.confdir), home, sys.prefix, tempfile.gettempdir()} - {"/", "~"}
+    own = [re.escape(f"{folder}/") for folder in folders]
     usual = [r"/(?:home|Users)/\w+/", r"[A-Z]:\\Users\\", r"\S*/site-packages/"]
     return re.compile(f"(?:{'|'.join(own + usual)})\\S*")
 

@@ -40,7 +40,7 @@ class CheckOutputs(SphinxTransform):
         for image in self.document.findall(nodes.image):
             if not image.get("alt", "").strip():
                 warn((self.env.docname, _line(image)), "figure", NO_ALT)
-        paths = _machine_paths(self.app)
+        paths = _machine_paths(self.config)
         for output in self.document.findall(_is_output):
             for text in output.findall(nodes.Text):
                 for kind, message in _faults(text, paths):
@@ -111,10 +111,11 @@ def _line(node: nodes.Element) -> int | None:
     return node.line
 
 
-def _machine_paths(app: Sphinx) -> re.Pattern[str]:
+def _machine_paths(config: Config) -> re.Pattern[str]:
     """Match the paths under which this machine keeps the book, Python and its user."""
     home = os.path.expanduser("~")  # stays "~" where there is no user, nor a HOME
-    folders = {str(app.confdir), home, sys.prefix, tempfile.gettempdir()} - {"/", "~"}
+    book = str(Path(config.fresh_source_root).parent)
+    folders = {book, home, sys.prefix, tempfile.gettempdir()} - {"/", "~"}
     own = [re.escape(f"{folder}/") for folder in folders]
     usual = [r"/(?:home|Users)/\w+/", r"[A-Z]:\\Users\\", r"\S*/site-packages/"]
     return re.compile(f"(?:{'|'.join(own + usual)})\\S*")

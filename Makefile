@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 SPHINX := $(BIN)/sphinx-build -c . -d $(BUILD)/doctrees -j 2
 
 .DEFAULT_GOAL := help
-.PHONY: help html live test examples linkcheck clean
+.PHONY: help html live test examples elsewhere linkcheck clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s  %s\n", $$1, $$2}' Makefile
@@ -27,6 +27,9 @@ test: html  ## build the book, then run every test and the checks of the code
 
 examples: $(STAMP)  ## write examples/, the chapters as scripts
 	PYTHONPATH=docs/_ext $(BIN)/python -m book.forms
+
+elsewhere: html  ## build as on an old processor, and compare the numbers
+	PYTHONPATH=src:docs/_ext $(BIN)/python -m book.outputs.elsewhere
 
 linkcheck: $(STAMP)  ## follow every link of the book (needs a network)
 	$(BIN)/sphinx-build -c . -d $(BUILD)/linkcheck/doctrees -j 2 -b linkcheck \

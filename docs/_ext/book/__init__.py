@@ -85,7 +85,7 @@ def _outputs(app: Sphinx) -> None:
 def _path(app: Sphinx) -> None:
     nothing = header.write_nothing
     app.add_config_value("repository_url", "", "html", str)
-    app.add_node(header.header_part, html=(nothing, nothing), latex=(nothing, nothing))
+    app.add_node(header.header_part, html=(nothing, nothing))
     app.add_node(maps.path_map)
     app.add_node(chapters.chapter_list)
     app.add_directive("path-map", maps.PathMap)

@@ -159,8 +159,8 @@ def test_other_builders_get_a_list(book):
 
 
 LINES = [
-    Line(label="<one>", colour="mlp", accuracies=(70.0,)),
-    Line(label="two", colour="cnn", accuracies=(80.0, 90.0), shuffled=(50.0, 52.0)),
+    Line(label="<one>", colour="mlp", accuracies=(0.7,)),
+    Line(label="two", colour="cnn", accuracies=(0.8, 0.9), shuffled=(0.5, 0.52)),
 ]
 
 

@@ -32,6 +32,7 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from book.board.table import Line, table
+from book.outputs.kernel import myst
 
 logger = logging.getLogger(__name__)
 
@@ -104,7 +105,7 @@ def gather(env: BuildEnvironment) -> list[Line]:
 def rows(env: BuildEnvironment) -> Iterator[tuple[str, str, dict[str, str]]]:
     """Yield page, name and texts of all rows that the pages have entered."""
     for docname in sorted(env.all_docs):
-        path = Path(env.mystnb_config.output_folder, f"{docname}.glue.json")
+        path = Path(myst(env).mystnb_config.output_folder, f"{docname}.glue.json")
         if not path.exists():
             continue
         glued = {

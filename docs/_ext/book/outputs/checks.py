@@ -19,6 +19,8 @@ from sphinx.config import Config
 from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 
+from book.outputs.kernel import myst
+
 logger = logging.getLogger(__name__)
 
 ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
@@ -60,10 +62,10 @@ def _faults(text: nodes.Text, paths: re.Pattern[str]) -> Iterator[tuple[str, str
 def check_run(app: Sphinx, doctree: nodes.document) -> None:
     """Report the cell that failed, in place of MyST-NB's message without a line."""
     env = app.env
-    run = env.nb_metadata[env.docname].get("exec_data") or {}
+    run = myst(env).nb_metadata[env.docname].get("exec_data") or {}
     if not run.get("error"):
         return
-    path = Path(env.mystnb_config.output_folder, f"{env.docname}.ipynb")
+    path = Path(myst(env).mystnb_config.output_folder, f"{env.docname}.ipynb")
     notebook = nbformat.read(path, as_version=4)
     lines = notebook.metadata.get("source_map", [])
     late = run["error"] == "CellTimeoutError"

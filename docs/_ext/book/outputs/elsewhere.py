@@ -8,18 +8,15 @@ page says that it knows it (``numbers``); these are listed.
 
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
-
-from numpy._core._multiarray_umath import (  # the names that this numpy accepts
-    __cpu_dispatch__,
-    __cpu_features__,
-)
 
 from book.outputs.numbers import moved, read
 
 BUILD = Path("_build")
 FOLDER = BUILD / "elsewhere"
-INSTRUCTIONS = [name for name in __cpu_dispatch__ if __cpu_features__.get(name)]
+KNOWN = import_module("numpy._core._multiarray_umath")  # names that numpy accepts
+INSTRUCTIONS = [n for n in KNOWN.__cpu_dispatch__ if KNOWN.__cpu_features__.get(n)]
 MACHINE = {
     "ATEN_CPU_CAPABILITY": "default",
     "OPENBLAS_CORETYPE": "Prescott",

@@ -13,7 +13,7 @@ A page's fingerprint is the hash of everything that may change its outputs:
 - Python, the machine's kind, the kernel's settings and environment.
 
 A file of the project that is in none of these cannot be opened by a cell
-(``kernel_config``), nor a module that is imported by a computed name.
+(``ipython_kernel_config``), nor a module that is imported by a computed name.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ from packaging.requirements import Requirement
 from sphinx.environment import BuildEnvironment
 from sphinx.errors import SphinxError
 
-from book.outputs.kernel import CONFIGURATION, hashed
+from book.outputs.kernel import CONFIGURATION, hashed, myst
 
 RUNNERS = ("ipykernel", "nbclient")  # they make outputs of what a cell does
 SETTINGS = ("kernelspec", "execution", "mystnb")  # of a page's front matter
@@ -44,7 +44,9 @@ TAGS = {"raises-exception", "skip-execution"}  # of a cell; the others are for s
 def read_page(env: BuildEnvironment, docname: str, text: str) -> NotebookNode | None:
     """Read a page as MyST-NB will; None if nothing in it is to be executed."""
     path = str(env.doc2path(docname))
-    reader = create_nb_reader(path, env.myst_config, env.mystnb_config, text)
+    reader = create_nb_reader(
+        path, myst(env).myst_config, myst(env).mystnb_config, text
+    )
     try:
         notebook = reader.read(text) if reader else None
     except Exception as error:
@@ -111,20 +113,12 @@ def imports(cells: Iterable[str], src: Path) -> tuple[set[Path], set[str]]:
         finder.scan_code(code, finder.add_module("__main__"))
     except (SyntaxError, AttributeError):  # the second, for folders without a module
         return set(_files(src)), set(_distributions())
-    modules = {Path(m.__file__) for m in finder.modules.values() if m.__file__}
+    found = [getattr(module, "__file__", None) for module in finder.modules.values()]
+    modules = {Path(name) for name in found if name}
     folders = {module.parent for module in modules} - {src}
     data = {p for folder in folders for p in _data_files(folder)}
     packages = {name.partition(".")[0] for name in finder.badmodules}
     return modules | data, packages - sys.stdlib_module_names - finder.modules.keys()
-
-
-def _data_files(folder: Path) -> Iterator[Path]:
-    """Walk through the files of a package that are not modules."""
-    for path in folder.iterdir():
-        if path.is_file() and path.suffix not in {".py", ".pyc"}:
-            yield path
-        elif path.is_dir() and not (path / "__init__.py").exists():
-            yield from _data_files(path)
 
 
 def _data_files(folder: Path) -> Iterator[Path]:

@@ -16,7 +16,7 @@ from sphinx.environment import BuildEnvironment
 
 from book.outputs.cache import lock, looks_kept, mend, outputs_folder, prune
 from book.outputs.fingerprint import fingerprint, read_page
-from book.outputs.kernel import Replaced, environment
+from book.outputs.kernel import Replaced, environment, myst
 
 
 def find_source(app: Sphinx, config: Config) -> None:
@@ -47,7 +47,7 @@ class Reading:
         self.lock = lock(folder)
         self.lock.acquire()
         mend(folder)
-        app.env.mystnb_config = app.env.mystnb_config.copy(
+        myst(app.env).mystnb_config = myst(app.env).mystnb_config.copy(
             execution_mode=app.config.nb_execution_mode if state[0] else "off",
             execution_cache_path=str(folder),
         )
@@ -92,7 +92,7 @@ def _text(env: BuildEnvironment, docname: str) -> str:
 
 def _has_moved(env: BuildEnvironment, docname: str) -> bool:
     """Say whether a page is not as it was read, or its numbers are lost."""
-    glued = env.nb_metadata.get(docname, {}).get("glue")
+    glued = myst(env).nb_metadata.get(docname, {}).get("glue")
     if glued and not _glue(env, docname).exists():
         return True
     now, _ = _state(env, docname, _text(env, docname))
@@ -100,7 +100,7 @@ def _has_moved(env: BuildEnvironment, docname: str) -> bool:
 
 
 def _glue(env: BuildEnvironment, docname: str) -> Path:
-    return Path(env.mystnb_config.output_folder, f"{docname}.glue.json")
+    return Path(myst(env).mystnb_config.output_folder, f"{docname}.glue.json")
 
 
 def _state(

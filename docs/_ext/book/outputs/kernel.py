@@ -12,24 +12,30 @@ import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from ipykernel.kernelspec import make_ipkernel_cmd
 from sphinx.environment import BuildEnvironment
 
-CONFIGURATION = Path(__file__).with_name("kernel_config.py")
+CONFIGURATION = Path(__file__).with_name("ipython_kernel_config.py")
 PASSED = ("PATH", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT")  # change no output
 LOADER = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")  # may change outputs: are hashed
 FIXED = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "PYTHONUTF8": "1", "TZ": "UTC"}
 
 
+def myst(env: BuildEnvironment) -> Any:
+    """Give the environment with what MyST-NB keeps in it, of which no type knows."""
+    return env
+
+
 def build_folder(env: BuildEnvironment) -> Path:
     """Give the folder in which the build keeps what it makes, ``_build``."""
-    return Path(env.mystnb_config.output_folder).parent
+    return Path(myst(env).mystnb_config.output_folder).parent
 
 
 def hashed(env: BuildEnvironment) -> dict[str, str]:
     """Give the variables on which outputs may depend."""
-    given = env.config.kernel_environment
+    given: dict[str, str] = env.config.kernel_environment
     return _from_outside(LOADER) | FIXED | given
 
 

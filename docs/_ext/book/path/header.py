@@ -46,8 +46,9 @@ def add_header(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     path = path_of(app.env)
     here = next((stop for stop in path if stop.page == docname), None)
     title = next(doctree.findall(nodes.title), None)
-    is_chapter = here and title is not None and docname != app.config.root_doc
-    if app.builder.format != "html" or not is_chapter:
+    if app.builder.format != "html" or docname == app.config.root_doc:
+        return
+    if here is None or title is None:
         return
     facts = {
         "You need": needs(app, here, path),

@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 c = get_config()  # noqa: F821
 c.InlineBackend.figure_formats = {"svg"}
@@ -40,7 +41,7 @@ class OnlyWhatIsDeclared:
         folders = [*self.SYSTEM, *prefixes, *packages]
         self.folders = [_real(folder) + os.sep for folder in folders]
 
-    def __call__(self, event: str, arguments: tuple[object, ...]) -> None:
+    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Look at one event of the interpreter."""
         if event == "tempfile.mkdtemp":
             self.folders.append(_real(arguments[0]) + os.sep)

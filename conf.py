@@ -10,16 +10,12 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "docs" / "_ext")]
 from transformer_path.workshop.palette import DARK, LIGHT  # noqa: E402
 
 META = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-IPYTHON = ROOT / "docs" / "_ext" / "book" / "outputs" / "ipython"
 
-# The kernels that run the pages: this tree's package, no profile, style, display or
-# accelerator of the reader's, one thread, and nothing that differs from run to run.
+# What the kernels that run the pages are told besides what every program needs: this
+# tree's package, no accelerator, one thread, nothing that differs from run to run.
 kernel_environment = {
     "PYTHONPATH": str(ROOT / "src"),
-    "IPYTHONDIR": str(IPYTHON),
-    "MATPLOTLIBRC": str(IPYTHON / "matplotlibrc"),
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-    "JUPYTER_PREFER_ENV_PATH": "1",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     "PYTHONHASHSEED": "0",
     "CUDA_VISIBLE_DEVICES": "",

@@ -41,18 +41,19 @@ class KeepOutcome(SphinxTransform):
 
 def add_header(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Write the line above the title and the facts below it."""
-    kept = next(doctree.findall(header_part), None)
-    if kept is not None:
-        kept.parent.remove(kept)
+    kept = list(doctree.findall(header_part))  # several, where pages become one
+    for part in kept:
+        part.parent.remove(part)
     path = path_of(app.env)
     here = next((stop for stop in path if stop.page == docname), None)
     title = next(doctree.findall(nodes.title), None)
-    is_chapter = here and title is not None and docname != app.config.root_doc
-    if app.builder.format != "html" or not is_chapter:
+    if app.builder.format != "html" or docname == app.config.root_doc:
+        return
+    if here is None or title is None:
         return
     facts = {
         "You need": needs(app, here, path),
-        "You will have": kept.children if kept is not None else [],
+        "You will have": kept[0].children if kept else [],
         "Time": [nodes.Text(times(app.env, docname))],
         "Take it along": forms(app, doctree, docname),
     }

@@ -13,7 +13,7 @@ from torch import nn
 from torch.utils.serialization import config
 
 from transformer_path.networks.feedforward import MLP, relu, tanh
-from transformer_path.workshop import checkpoints
+from transformer_path.workshop import checkpoints, runs
 from transformer_path.workshop.batches import minibatches, stacked
 from transformer_path.workshop.datasets import Examples
 from transformer_path.workshop.ensembles import Several, each
@@ -96,7 +96,7 @@ KINDS = {
         "schedule": lambda done: 1 - done,
     },
     "accumulate": {"accumulate": 2, "clip": 0.1},
-    "patience": {"patience": 4, "every": 1, "optimizer": lambda m: sgd(m, 0.5)},
+    "patience": {"patience": 6, "every": 1, "optimizer": lambda m: sgd(m, 2.0)},
     "random evaluation": {"evaluate": random_evaluation},
 }
 
@@ -131,6 +131,26 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(tmp_path, options, moment
     assert_same(model, whole)
     assert rows(history) == rows(expected)
     assert os.listdir(tmp_path) == ["run.pt"]
+
+
+def test_a_budget_in_seconds_is_resumed(tmp_path, monkeypatch):
+    now = 0.0
+
+    def slow(model, batch):
+        nonlocal now
+        now += 1.0
+        return classification_loss(model, batch)
+
+    monkeypatch.setattr(runs, "perf_counter", lambda: now)
+    options = {"steps": None, "seconds": 11.0, "schedule": lambda done: 1 - done}
+    whole, model, path = build(), build(), tmp_path / "run.pt"
+    expected = run(whole, loss=slow, **options)
+    with pytest.raises(KeyboardInterrupt):
+        run(build(), path, interrupt_at=8, loss=slow, **options)
+    history = run(model, path, loss=slow, **options)
+    assert history.rows == expected.rows
+    assert history["seconds"][-1] == 11
+    assert_same(model, whole)
 
 
 def test_any_step_may_be_the_last(tmp_path):
@@ -188,7 +208,7 @@ def test_several_models_are_resumed(tmp_path):
     assert_same(model, whole)
 
 
-@pytest.mark.parametrize("options", [{}, KINDS["patience"]], ids=["all", "stopped"])
+@pytest.mark.parametrize("options", [{}, {"patience": 2, "every": 1}], ids=str)
 def test_a_finished_run_is_not_run_again(tmp_path, options):
     first, second, path = build(), build(), tmp_path / "run.pt"
     expected = run(first, path, **options)
@@ -400,12 +420,15 @@ def test_a_missing_folder_is_refused_before_a_step(tmp_path, monkeypatch):
         run(build(), path)
 
 
-def test_a_path_may_be_relative_and_a_text(tmp_path, monkeypatch):
+def test_what_a_killed_process_left_goes_and_nothing_else(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(KeyboardInterrupt):
-        run(build(), "run[1].pt", interrupt_at=8)
-    assert os.listdir(tmp_path) == ["run[1].pt"]
-    run(build(), "run[1].pt")
+        run(build(), "run[1]", interrupt_at=8)
+    assert os.listdir(tmp_path) == ["run[1]"]
+    for left in ("run[1].tmp7", "run[1].pt.tmp7", "run1.tmp7"):
+        Path(left).touch()
+    run(build(), "run[1]")
+    assert sorted(os.listdir()) == ["run1.tmp7", "run[1]", "run[1].pt.tmp7"]
 
 
 def test_a_memory_that_cannot_be_kept_is_named(tmp_path):
@@ -557,8 +580,11 @@ def parallel(folder):
         run(DistributedDataParallel(normless()), path, interrupt_at=8)
     except KeyboardInterrupt:
         found["step"] = torch.load(path)["step"]
+    replace, written = os.replace, []
+    os.replace = lambda *paths: (written.append(paths[1]), replace(*paths))
     model = DistributedDataParallel(normless())
     run(model, path)
+    found["written"] = len(written)
     whole = DistributedDataParallel(normless())
     run(whole)
     found["resumed"] = all(map(torch.equal, model.parameters(), whole.parameters()))
@@ -611,6 +637,7 @@ def test_two_processes_continue_from_one_checkpoint(processes):
     assert one["step"] == other["step"] == 6
     assert one["resumed"]
     assert other["resumed"]
+    assert (one["written"], other["written"]) == (2, 0)
     assert left == ["run.pt"]
 
 

@@ -555,7 +555,7 @@ def test_progress_can_be_silenced(capsys, monkeypatch):
 
     def bar(**options):
         shown.append(options)
-        return real(**(options | {"disable": options.get("disable", False)}))
+        return real(mininterval=0, **({"disable": False} | options))
 
     real = runs.tqdm
     monkeypatch.setattr(runs, "tqdm", bar)

@@ -34,7 +34,7 @@ def save(parts: Mapping[str, Any], path: Path | str) -> None:
     ...     load(Path(folder, "run.pt"), {"seed": 1})["step"]
     7
     """
-    temporary = Path(f"{path}.{os.getpid()}.tmp")
+    temporary = Path(f"{path}.tmp{os.getpid()}")
     try:
         with temporary.open("wb") as file:
             torch.save(dict(parts), file)
@@ -58,7 +58,7 @@ def load(path: Path | str, identity: Mapping[str, Any]) -> dict[str, Any] | None
         raise ValueError(
             f"the folder of the checkpoint {path} does not exist; create it first."
         )
-    for left in path.parent.glob(f"{escape(path.name)}.*.tmp"):  # by a killed process
+    for left in path.parent.glob(f"{escape(path.name)}.tmp*"):  # by a killed process
         left.unlink(missing_ok=True)
     if not path.exists():
         return None

@@ -534,7 +534,7 @@ note(
 # =====
 
 # The loop of this book, `fit`, is built from the pieces of this page: shuffle, cut into
-# minibatches, step, with decay. Here is all of it by hand against torch's optimizer, in
+# minibatches, step, with decay. Here is all of it by hand against torch's optimiser, in
 # double precision, over three epochs. One more identity is checked along the way: the
 # gradients of the minibatches of an epoch average to the gradient of the whole,
 # exactly, as long as the weights stand still.

@@ -484,8 +484,8 @@ assert max(ratios.values()) < 10
 # With more than a hundred times as many parameters, loss and gradient together still
 # cost a few evaluations of the loss, on the machine that built this page. There is a
 # theorem behind it: counted in operations, reverse mode takes less than 6 times the
-# work of the function itself, and typically 2 to 3 times (Baydin et al., 2018).
-# fig-layer shows how for a matrix layer: the forward pass is one matrix product, the
+# work of the function itself, and typically 2 to 3 times (Baydin et al., 2018). The
+# figure of the matrix layer shows how: its forward pass is one matrix product, its
 # backward pass two of the same size.
 
 # From the next chapter on, torch's autograd will do the work. It is the same idea,

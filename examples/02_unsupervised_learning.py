@@ -66,7 +66,7 @@ x, y = images.train.x.double(), images.train.y  # (N, 64), (N,)
 # the coordinates uᵀ x_n have the largest variance; the second is the best one
 # perpendicular to it; and so on (Pearson, 1901).
 
-#     u_1 = arg max_(‖u‖ = 1) 1/(N - 1) Σ_(n=1)^N (uᵀ (x_n - x̄))²
+#     u_1 = arg max_(‖u‖=1) 1/(N - 1) Σ_(n=1)^N (uᵀ (x_n - x̄))²
 
 # All of them fall out of one factorisation, the singular value decomposition of the
 # centred data:
@@ -148,26 +148,26 @@ script.keep(stepper)
 # The idea: heaps
 # ===============
 
-# Now the heaps. Suppose that there are K of them, each with a center μ_k. A good set of
-# centers has every point near one. The inertia measures that: the sum of squared
-# distances, each point to its nearest center.
+# Now the heaps. Suppose that there are K of them, each with a centre μ_k. A good set of
+# centres has every point near one. The inertia measures that: the sum of squared
+# distances, each point to its nearest centre.
 
-#     J(μ_1, ṡ, μ_K) = Σ_(n=1)^N min_k ‖x_n - μ_k‖²
+#     J(μ_1, ..., μ_K) = Σ_(n=1)^N min_k ‖x_n - μ_k‖²
 
-# If you knew which points belong together, the best center would be easy: their mean.
-# If you knew the centers, the groups would be easy: each point goes to the nearest.
-# K-means knows neither, so it guesses centers and takes turns (Lloyd, 1982).
+# If you knew which points belong together, the best centre would be easy: their mean.
+# If you knew the centres, the groups would be easy: each point goes to the nearest.
+# K-means knows neither, so it guesses centres and takes turns (Lloyd, 1982).
 
-# Give every point to its nearest center:
+# Give every point to its nearest centre:
 
 #     k(n) = arg min_k ‖x_n - μ_k‖²
 
-# Move every center to the mean of its points:
+# Move every centre to the mean of its points:
 
 #     μ_k = (Σ_n [k(n) = k] x_n)/(Σ_n [k(n) = k])
 
 #     symbol      meaning   shape
-#     μ           centers   `(K, C)`
+#     μ           centres   `(K, C)`
 #     k(n)        clusters  `(N,)`
 #     [k(n) = k]  members   `(N, K)`
 
@@ -218,14 +218,14 @@ for step in range(7):
 assert all(after <= before for before, after in zip(rises, rises[1:], strict=False))
 script.keep(stepper)
 
-# It comes to rest, and it is wrong. Two centers share one heap while the third
+# It comes to rest, and it is wrong. Two centres share one heap while the third
 # stretches over the other two. No single step can repair that: J goes down in every
 # step, but down to the bottom of the valley in which it began. How often does that
 # happen, and what can be done?
 
-# The cure is a better guess. K-means++ draws the first center at random, and every next
-# one with probability proportional to its squared distance from the nearest center so
-# far (Arthur and Vassilvitskii, 2007). Far heaps are likely to get a center of their
+# The cure is a better guess. K-means++ draws the first centre at random, and every next
+# one with probability proportional to its squared distance from the nearest centre so
+# far (Arthur and Vassilvitskii, 2007). Far heaps are likely to get a centre of their
 # own.
 
 best = kmeans(trio, 3, torch.Generator().manual_seed(0)).inertia[-1]
@@ -252,7 +252,7 @@ assert stuck_random > 1.5 * stuck_careful
 
 # A method that is right on pictures may still be wrong in the last line. So hold both
 # against scikit-learn, on all the digits in 64 dimensions: the components, their
-# variances, the coordinates, and every center that k-means finds from the same start.
+# variances, the coordinates, and every centre that k-means finds from the same start.
 
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
@@ -277,8 +277,8 @@ for name, gap in gaps.items():
     print(f"{name:12} shape {tuple(gap.shape)!s:10} equal to within 1e-9")
 
 # And the gradient? K-means was derived without one, by two minimisations in turn. But
-# at its resting place J must be flat in every center, or moving one would help. Ask
-# torch, which differentiates the sum over nearest centers without knowing how we found
+# at its resting place J must be flat in every centre, or moving one would help. Ask
+# torch, which differentiates the sum over nearest centres without knowing how we found
 # them.
 
 centers = found.centers.clone().requires_grad_()
@@ -361,7 +361,7 @@ assert pure["MNIST-1D"].max() < 0.3 < pure["digits"].min()
 
 # So use it. Say that you can pay for only a few labels. You might label images drawn at
 # random. Or you cluster first, and label for each cluster only the image nearest to its
-# center. Either way a test image then gets the label of the nearest labelled point, so
+# centre. Either way a test image then gets the label of the nearest labelled point, so
 # the two differ in nothing but which images were labelled.
 
 x_test, y_test = images.test.x.double(), images.test.y
@@ -419,7 +419,7 @@ assert at_centers[:, 1].mean() > at_random[:, 1].mean() + 0.1
 assert (at_centers.mean(0) > at_random.mean(0)).all()
 assert supervised > at_centers[:, 1].mean()
 
-# Twenty labels at the centers are worth 90% ± 1, twenty at random 67% ± 7. The
+# Twenty labels at the centres are worth 90% ± 1, twenty at random 67% ± 7. The
 # classifier of chapter 1, with all 1,097 labels, reaches 97%. This is the pattern
 # behind every language model: learn from a sea of data without labels, then add a few.
 

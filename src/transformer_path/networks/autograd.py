@@ -172,9 +172,9 @@ class Variable:
 
     def __matmul__(self, other: Operand) -> Variable:
         a, b, x, y = _pair(self, other)
-        x_turned, y_turned = x.mT, y.mT  # (..., K, N), (..., M, K)
+        x_turned, y_turned = x.mT, y.mT  # (..., C, N), (..., F, C)
         return Variable(
-            x @ y,  # (..., N, K) @ (..., K, M) -> (..., N, M)
+            x @ y,  # (..., N, C) @ (..., C, F) -> (..., N, F)
             (a, lambda g: g @ y_turned),
             (b, lambda g: x_turned @ g),
         )

@@ -3,7 +3,7 @@
 ::
 
     running 04a-feedforward-networks, 3 of 9 pages to run
-        ran 03-autograd in 31 s, 6 to go
+        ran 03a-autograd in 31 s, 6 to go
     The book is at _build/html/index.html
 
 Plain lines, as soon as they are known: they read the same in a terminal and in a log,

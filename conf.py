@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "docs" / "_ext")]
 
-from transformer_path.workshop.plots import DARK, LIGHT  # noqa: E402
+from transformer_path.workshop.palette import DARK, LIGHT  # noqa: E402
 
 META = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 IPYTHON = ROOT / "docs" / "_ext" / "book" / "outputs" / "ipython"

@@ -16,7 +16,7 @@ from transformer_path.workshop.leaderboard import (
     refit,
     spread,
 )
-from transformer_path.workshop.plots import MARKERS
+from transformer_path.workshop.palette import MARKERS
 from transformer_path.workshop.training import seeded
 
 GENERATOR = torch.Generator().manual_seed(0)

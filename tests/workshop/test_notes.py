@@ -1,4 +1,5 @@
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,10 +13,25 @@ def test_a_script_prints_a_line_for_each_number(capsys):
     )
 
 
+def shell(monkeypatch, running):
+    """Let IPython say that this shell runs the code."""
+    module = SimpleNamespace(get_ipython=lambda: running)
+    monkeypatch.setitem(sys.modules, "IPython", module)
+
+
+@pytest.mark.parametrize("running", [None, SimpleNamespace()], ids=["none", "terminal"])
+def test_a_shell_without_a_kernel_prints(monkeypatch, capsys, running):
+    monkeypatch.setitem(sys.modules, "ipykernel", sys)  # as any other test may import
+    shell(monkeypatch, running)
+    note(digits_accuracy="97.2 %")
+    assert capsys.readouterr().out == "digits_accuracy = 97.2 %\n"
+
+
 def test_a_kernel_publishes_what_glue_would(monkeypatch):
     shown = []
-    monkeypatch.setitem(sys.modules, "ipykernel", sys)
-    monkeypatch.setattr("IPython.display.display", lambda *a, **k: shown.append((a, k)))
+    display = SimpleNamespace(display=lambda *a, **k: shown.append((a, k)))
+    monkeypatch.setitem(sys.modules, "IPython.display", display)
+    shell(monkeypatch, SimpleNamespace(kernel=object()))
     note(digits_accuracy="97.2 %")
     [((data,), options)] = shown
     assert data == {

@@ -1,4 +1,4 @@
-"""The palette can be read and told apart; figures keep to it; steppers hold frames."""
+"""Lines, names and frames: are they where they should be, in the book's colours?"""
 
 import re
 from itertools import combinations
@@ -9,35 +9,7 @@ import numpy as np
 import pytest
 
 from transformer_path.workshop import plots
-from transformer_path.workshop.plots import DARK, LIGHT, MARKERS, Stepper
-
-# Page, secondary and code background of the theme.
-GROUNDS = {
-    "light": (LIGHT, ["#ffffff", "#f8f9fb", "#f2f2f2"]),
-    "dark": (DARK, ["#131416", "#1a1c1e", "#2b2b2b"]),
-}
-# Machado, Oliveira and Fernandes (2009), Table 1, severity 1.
-SIGHT = {
-    "trichromat": np.eye(3),
-    "protanope": [
-        [0.152286, 1.052583, -0.204868],
-        [0.114503, 0.786281, 0.099216],
-        [-0.003882, -0.048116, 1.051998],
-    ],
-    "deuteranope": [
-        [0.367322, 0.860646, -0.227968],
-        [0.280085, 0.672501, 0.047413],
-        [-0.011820, 0.042940, 0.968881],
-    ],
-    "tritanope": [
-        [1.255528, -0.076749, -0.178779],
-        [-0.078411, 0.930809, 0.147602],
-        [0.004733, 0.691367, 0.303900],
-    ],
-}
-TO_XYZ = np.array(
-    [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
-)
+from transformer_path.workshop.plots import LIGHT, MARKERS, SideBySide, Stepper
 
 
 @pytest.fixture(autouse=True)
@@ -46,47 +18,6 @@ def _own_style():
         mpl.use("agg")
         yield
         plt.close("all")
-
-
-def linear(colour: str) -> np.ndarray:
-    c = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
-    return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
-
-
-def contrast(a: str, b: str) -> float:
-    """Contrast ratio of WCAG 2.2."""
-    low, high = sorted(float(TO_XYZ[1] @ linear(c)) for c in (a, b))
-    return (high + 0.05) / (low + 0.05)
-
-
-def lab(colour: str, sight: np.ndarray) -> np.ndarray:
-    xyz = TO_XYZ @ np.clip(sight @ linear(colour), 0, 1) / [0.9505, 1.0, 1.089]
-    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
-    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
-
-
-def test_both_themes_have_the_same_tokens():
-    assert list(LIGHT) == list(DARK)
-    assert set(MARKERS) < set(LIGHT)
-    assert len(set(MARKERS.values())) == len(MARKERS)
-
-
-@pytest.mark.parametrize("theme", GROUNDS)
-def test_every_colour_can_be_read_on_every_ground(theme):
-    tokens, grounds = GROUNDS[theme]
-    for name in set(tokens) - {"hairline"}:
-        for ground in grounds:
-            assert contrast(tokens[name], ground) >= 4.5, (name, ground)
-
-
-@pytest.mark.parametrize("sight", SIGHT)
-@pytest.mark.parametrize("theme", GROUNDS)
-@pytest.mark.parametrize("names", [list(MARKERS), ["query", "key", "value"]])
-def test_colours_of_one_code_can_be_told_apart(theme, sight, names):
-    tokens, _ = GROUNDS[theme]
-    for a, b in combinations(names, 2):
-        there, here = (lab(tokens[n], np.array(SIGHT[sight])) for n in (a, b))
-        assert np.linalg.norm(there - here) >= 20, (a, b)
 
 
 def svg_of(fig) -> str:
@@ -145,26 +76,88 @@ def test_the_label_of_a_line_that_leaves_stays_beside_the_axes():
     assert (box.y0 + box.y1) / 2 == pytest.approx(ax.bbox.y1, abs=2)
 
 
-def test_a_heatmap_is_as_opaque_as_its_values():
+def test_labels_far_apart_from_left_to_right_are_let_be():
     _, ax = plots.figure()
-    values = np.array([[0.0, 0.5], [1.0, -1.0], [0.25, 0.0]])
-    plots.heatmap(ax, values, "query", negative="key")
-    drawn = np.zeros_like(values)
-    for patch in ax.patches:
-        sign = (
-            1 if patch.get_facecolor()[:3] == mpl.colors.to_rgb(LIGHT["query"]) else -1
-        )
-        for i, j in np.argwhere(values == sign * patch.get_alpha()):
-            assert patch.get_path().contains_point((j, i))
-            drawn[i, j] = sign * patch.get_alpha()
-    np.testing.assert_array_equal(drawn, values)
-    assert ax.get_ylim() == (2.5, -0.5)
+    ax.set(xlim=(0, 1), ylim=(0, 100))
+    plots.label_end(ax, 0.2, 50, "left")
+    plots.label_end(ax, 1, 50, "right")
+    assert [text.get_position() for text in ax.texts] == [(7, 0), (7, 0)]
 
 
-def test_a_heatmap_of_zeros_is_empty():
+def test_a_curve_that_leaves_is_named_where_it_was_last_seen():
     _, ax = plots.figure()
-    plots.heatmap(ax, np.zeros((2, 3)))
-    assert not ax.patches
+    ax.set(xlim=(0, 4), ylim=(0, 10))
+    plots.curves(ax, range(5), [1, 9, 2, 30, 500], "failure", "diverges")
+    assert ax.texts[0].xy == (2, 2)
+
+
+def test_style_hollow_and_median_are_those_of_the_thick_line():
+    _, ax = plots.figure()
+    runs = [[0.0, 0.0], [1.0, 2.0], [50.0, 70.0]]
+    plots.curves(ax, [0, 1], runs, "mlp", style="--", hollow=True, middle="median")
+    thick = ax.lines[-1]
+    assert list(thick.get_ydata()) == [1.0, 2.0]
+    assert thick.get_linestyle() == "--"
+    assert thick.get_markerfacecolor() == "none"
+    assert ax.lines[0].get_linestyle() == "-"
+
+
+@pytest.mark.parametrize(
+    ("side", "relation"),
+    [
+        ("right", lambda box, x, y: box.x0 > x and box.y0 < y < box.y1),
+        ("left", lambda box, x, y: box.x1 < x and box.y0 < y < box.y1),
+        ("above", lambda box, x, y: box.y0 > y and box.x0 < x < box.x1),
+        ("below", lambda box, x, y: box.y1 < y and box.x0 < x < box.x1),
+    ],
+)
+def test_a_name_stands_to_the_side_that_was_chosen(side, relation):
+    fig, ax = plots.figure()
+    ax.set(xlim=(0, 1), ylim=(0, 1))
+    plots.label(ax, 0.5, 0.5, "here", "brand", side)
+    fig.canvas.draw()
+    point = ax.transData.transform((0.5, 0.5))
+    assert relation(ax.texts[0].get_window_extent(), *point)
+    assert ax.texts[0].get_color() == LIGHT["brand"]
+
+
+def test_a_level_lies_or_stands_where_it_should():
+    _, ax = plots.figure()
+    ax.set(xlim=(0, 1), ylim=(0, 50))
+    plots.level(ax, "chance", y=10)
+    plots.level(ax, "the turn", x=0.25)
+    lying, upright = ax.lines
+    assert set(lying.get_ydata()) == {10}
+    assert set(upright.get_xdata()) == {0.25}
+    assert [text.xy for text in ax.texts] == [(1, 10), (0.25, 50)]
+    with pytest.raises(ValueError, match=re.escape("level(x=None, y=None) needs one")):
+        plots.level(ax, "nowhere")
+
+
+def test_log_ticks_are_the_values_that_were_measured():
+    fig, ax = plots.figure()
+    plots.log_ticks(ax, x=[1, 30, 1000])
+    ax.plot([1, 1000], [1, 2])
+    fig.canvas.draw()
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "linear")
+    labels = [tick.get_text() for tick in ax.get_xticklabels(which="both")]
+    assert labels == ["1", "30", "1,000"]
+    plots.log_ticks(ax, y=[0.5, 2])
+    assert ax.get_yscale() == "log"
+
+
+def test_a_slope_is_a_power_through_its_point():
+    _, ax = plots.figure()
+    ax.set(xscale="log", yscale="log", xlim=(1, 100), ylim=(0.01, 1))
+    plots.slope(ax, -0.5, (4, 0.3), "slope −1/2")
+    x, y = ax.lines[0].get_data()
+    np.testing.assert_allclose(np.diff(np.log(y)) / np.diff(np.log(x)), -0.5)
+    assert np.interp(4, x, y) == pytest.approx(0.3, rel=1e-3)
+    assert (x[0], x[-1]) == pytest.approx((1, 100))
+    assert (ax.get_xlim(), ax.get_ylim()) == ((1, 100), (0.01, 1))
+    ax.set(xscale="linear")
+    with pytest.raises(ValueError, match="slope needs log-log axes"):
+        plots.slope(ax, 1, (1, 1))
 
 
 def test_a_stepper_shows_its_frames_and_closes_its_figures():
@@ -179,6 +172,19 @@ def test_a_stepper_shows_its_frames_and_closes_its_figures():
     assert 'aria-label="a &quot;moving&quot; point"' in html
     assert "x &lt; 3" in html
     assert repr(stepper) == 'a "moving" point: x < 0 | x < 1 | x < 2 | x < 3'
+
+
+def test_figures_side_by_side_are_no_stepper():
+    pair = SideBySide("before and after")
+    for y in (0, 1):
+        fig, ax = plots.figure(3, 2)
+        ax.plot(y, 0, "o")
+        pair.add(fig, f"y = {y}")
+    html = pair._repr_html_()
+    assert html.startswith('<div class="tp-side" aria-label="before and after"')
+    assert html.count("<svg") == 2
+    assert "tp-stepper" not in html
+    assert repr(pair) == "before and after: y = 0 | y = 1"
 
 
 def test_the_same_figure_gives_the_same_bytes():

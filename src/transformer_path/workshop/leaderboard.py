@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from transformer_path.workshop.datasets import Examples, Splits, mnist1d
 from transformer_path.workshop.notes import note
-from transformer_path.workshop.plots import MARKERS
+from transformer_path.workshop.palette import MARKERS
 from transformer_path.workshop.scores import accuracy
 from transformer_path.workshop.training import seeded
 

@@ -7,6 +7,8 @@ same line prints the number.
 
 import sys
 
+from transformer_path.workshop.terminal import say
+
 
 def note(**numbers: str) -> None:
     """Note formatted numbers under their names.
@@ -58,9 +60,11 @@ def note(**numbers: str) -> None:
             )
     else:
         for name, text in numbers.items():
-            print(f"{name} = {text}")
+            say(f"{name} = {text}")
 
 
 def _in_a_kernel() -> bool:
-    """Whether a Jupyter kernel runs this process."""
-    return "ipykernel" in sys.modules
+    """Whether a Jupyter kernel runs this cell; that it is installed says nothing."""
+    ipython = sys.modules.get("IPython")  # not imported where nothing needs it
+    shell = ipython.get_ipython() if ipython else None
+    return getattr(shell, "kernel", None) is not None

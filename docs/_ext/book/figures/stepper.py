@@ -1,4 +1,4 @@
-"""The frames of a ``plots.Stepper``, made steppable and themed.
+"""The frames of a ``plots.Stepper`` or ``plots.SideBySide``, themed.
 
 Nothing to write in a page beyond the cell. Without JavaScript and in print the first
 and the last frame stand side by side; ``_static/stepper.js`` adds the slider.
@@ -13,6 +13,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 
 from book.figures.svg import theme_svg
 
+ROOT = re.compile(r'<div class="(tp-stepper|tp-side)" aria-label="([^"]*)"')
 FRAME = re.compile(
     r'<figure class="tp-frame"[^>]*>(<svg.*?</svg>)\s*'
     r"<figcaption>(.*?)</figcaption></figure>",
@@ -31,7 +32,7 @@ class ThemeStepper(SphinxPostTransform):
         steppers = [
             node
             for node in self.document.findall(nodes.raw)
-            if node.astext().startswith('<div class="tp-stepper"')
+            if ROOT.match(node.astext())
         ]
         for number, node in enumerate(steppers, 1):
             html = themed(node.astext(), f"s{number}-")
@@ -40,7 +41,7 @@ class ThemeStepper(SphinxPostTransform):
 
 def themed(html: str, prefix: str) -> str:
     """Theme the frames and drop the styles meant for a notebook."""
-    label = re.match(r'<div class="tp-stepper" aria-label="([^"]*)"', html)[1]
+    kind, label = ROOT.match(html).groups()
     frames = "".join(
         f'<figure class="tp-frame">'
         f"{theme_svg(svg, f'{prefix}{i}-', unescape(f'{label}: {text}'))}"
@@ -48,6 +49,6 @@ def themed(html: str, prefix: str) -> str:
         for i, (svg, text) in enumerate(FRAME.findall(html))
     )
     return (
-        f'<div class="tp-stepper" role="group" aria-label="{label}">'
+        f'<div class="{kind}" role="group" aria-label="{label}">'
         f'<div class="tp-frames">{frames}</div></div>'
     )

@@ -7,7 +7,7 @@ need not say again what it says once.
 import re
 from html import escape
 
-from transformer_path.workshop.plots import LIGHT
+from transformer_path.workshop.palette import LIGHT
 
 VARIABLES = {colour: f"tp-{name}" for name, colour in LIGHT.items()} | {
     "#ffffff": "color-background-primary",

@@ -10,7 +10,7 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 
 from book.path.graph import Stop, before, sort_key, teachers
-from transformer_path.workshop.plots import MARKERS
+from transformer_path.workshop.palette import MARKERS
 
 
 @dataclass(frozen=True)

@@ -9,18 +9,20 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from importlib import import_module
 
-from ._compare import Different
+from transformer_path.workshop.terminal import say
+
+from ._words import Different, kind
 
 __all__ = ["Different", "check", "names"]
 
 
-def check(name: str, answer: object) -> None:
+def check(name: str | float, answer: object) -> None:
     """Print whether the answer to an exercise is right, or else what differs.
 
     Parameters
     ----------
     name : str
-        The exercise, as it stands in the chapter: ``"1.1"``.
+        The exercise, as it stands in the chapter: ``"1.1"``; the number 1.1 will do.
     answer : object
         What the exercise asks for: a number, a tensor, a function.
 
@@ -36,13 +38,17 @@ def check(name: str, answer: object) -> None:
     >>> check("1.2", lambda logits, labels: logits.sigmoid())
     1.2: not yet. answer(logits, labels) has the shape (5,); () was expected. ...
     """
-    checker = _checker(name)
+    known, checker = _checker(name)
     try:
-        praise = checker(answer)
+        say(f"{known}: right. {checker(answer)}")
     except Different as difference:
-        print(f"{name}: not yet. {difference}")
-    else:
-        print(f"{name}: right. {praise}")
+        say(f"{known}: not yet. {difference}")
+    except Exception as error:  # no answer may break a check
+        _, task = (checker.__doc__ or "").split(": ", 1)
+        say(
+            f"{known}: not yet. answer is {kind(answer)} with which the check cannot "
+            f"work ({type(error).__name__}: {error}). Wanted: {task}"
+        )
 
 
 def names() -> list[str]:
@@ -54,16 +60,17 @@ def names() -> list[str]:
 Checker = Callable[[object], str]
 
 
-def _checker(name: str) -> Checker:
-    chapter = str(name).partition(".")[0]
+def _checker(given: object) -> tuple[str, Checker]:
+    name = str(given).strip()
+    chapter = name.partition(".")[0]
     stop = f"stop_{chapter:0>2}"
     here = _checkers(stop) if stop in _stops() else {}
-    if (found := here.get(name)) is None:
-        close = list(here) or get_close_matches(str(name), names(), cutoff=0.5)
+    if name not in here:
+        close = list(here) or get_close_matches(name, names(), cutoff=0.5)
         close = close or names()[:3]
         listed = ", ".join(f'"{other}"' for other in sorted(close))
         raise ValueError(f'There is no exercise "{name}"; the closest are {listed}.')
-    return found
+    return name, here[name]
 
 
 def _stops() -> list[str]:

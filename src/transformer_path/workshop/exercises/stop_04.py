@@ -1,21 +1,23 @@
 """The exercises of chapter 4, feedforward networks and how they are trained."""
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from transformer_path.networks.autograd import Variable
 from transformer_path.networks.feedforward import MLP, feedforward
 
-from ._compare import Different, same_function, same_number, same_tensor
+from ._compare import as_numbers, same_number, same_tensor
+from ._functions import call, same_function
+from ._words import different, kind
+from .stop_03 import same_operation
 
 
 def ramp(answer: object) -> str:
     """4.1: an MLP of two hidden units that goes up once and stays up."""
-    x = torch.linspace(-2, 3, 41)[:, None]
+    x = torch.linspace(-2, 3, 41, dtype=torch.float64)[:, None]
     given = _run(answer, x, [1, 2, 1])
     same_tensor(
         given,
@@ -35,28 +37,21 @@ def leaky(answer: object) -> str:
         return F.leaky_relu(z, 0.1)
 
     same_function(answer, reference, [(z,)], hint=hint, gradient=True)
-    assert callable(answer)
-    variable = Variable(z.numpy())
-    try:
-        out = answer(variable)
-        out.sum().backward()
-    except (TypeError, AttributeError) as error:
-        raise Different(
-            f"It is right for tensors, and stops on a Variable: {error} "
-            "Use relu and arithmetic alone."
-        ) from error
-    same_tensor(
-        torch.tensor(out.data), reference(z), hint=hint, name="answer(Variable(z)).data"
+    same_operation(
+        answer,
+        z.numpy(),
+        reference(z),
+        torch.where(z > 0, 1.0, 0.1),
+        weights=np.ones(6),
+        name="z",
+        hint="It is right for tensors; on a Variable use relu and arithmetic alone.",
     )
-    slope = torch.where(z > 0, 1.0, 0.1)
-    ours = torch.tensor(variable.grad)
-    same_tensor(ours, slope, hint=hint, name="the gradient on our engine")
     return "Bends of straight pieces are sums of ReLUs; both engines agree."
 
 
 def tower(answer: object) -> str:
     """4.3: an MLP with two hidden layers that is 1 on a square and 0 around it."""
-    side = torch.linspace(-1, 2, 61)
+    side = torch.linspace(-1, 2, 61, dtype=torch.float64)
     x = torch.cartesian_prod(side, side)
     height = _run(answer, x, [2, None, None, 1])[:, 0]
     inside = ((x > -1e-6) & (x < 1 + 1e-6)).all(1)
@@ -69,8 +64,8 @@ def tower(answer: object) -> str:
             name=f"the height {name} the square",
             hint=f"It should be {level:g} everywhere {name}.",
         )
-    if height.min() < -1e-4 or height.max() > 1 + 1e-4:
-        raise Different("Between 0 and 1.1 it should stay between 0 and 1.")
+    if not ((height > -1e-4) & (height < 1 + 1e-4)).all():
+        raise different("Between 0 and 1.1 it should stay between 0 and 1.")
     return "A tower. Give each its own height, put many side by side: any landscape."
 
 
@@ -104,28 +99,22 @@ def early_stopping(answer: object) -> str:
         "Stop at the first look that lies `patience` looks behind the best one and is "
         "not better; keep the best look up to there."
     )
-    same_function(answer, reference, curves, hint=hint)
+    same_function(answer, reference, curves, hint=hint, wanted="a whole number")
     return "Also where the second valley is deeper: patience decides who finds it."
 
 
 def undo_the_shuffle(answer: object) -> str:
     """4.6: the parameters that see shuffled positions as if they were in order."""
-    if not callable(answer):
-        raise Different("answer is no function; expected answer(parameters, order).")
     generator = torch.Generator().manual_seed(0)
     mlp = MLP([7, 11, 5, 3], generator=generator).double()
     parameters = [p.detach() for p in mlp.parameters()]
-    kept = [p.clone() for p in parameters]
     order = torch.randperm(7, generator=generator)
     x = torch.randn(13, 7, generator=generator, dtype=torch.float64)
-    renamed = answer(parameters, order)
-    for before, after in zip(kept, parameters, strict=True):
-        if not torch.equal(before, after):
-            raise Different("answer(parameters, order) changes its argument in place.")
+    renamed = call(answer, (parameters, order), ("parameters", "order"))
     given = _run(renamed, x[:, order], [7, 11, 5, 3])
     same_tensor(
         given,
-        feedforward(x, kept),
+        feedforward(x, parameters),
         tolerance=1e-9,
         name="the output for x[:, order]",
         hint="Column i of the first weight belongs to position i of the input.",
@@ -136,30 +125,37 @@ def undo_the_shuffle(answer: object) -> str:
 def _run(answer: object, x: Tensor, widths: Sequence[int | None]) -> Tensor:
     """Run the parameters of an answer, and say what does not fit if they do not."""
     count = 2 * (len(widths) - 1)
-    if not isinstance(answer, list | tuple) or len(answer) != count:
-        found = f"{len(answer)}" if isinstance(answer, list | tuple) else "no list"
-        raise Different(
-            f"answer should be a list of {count} tensors, weight, bias and so on; "
-            f"it is {found}."
+    if not isinstance(answer, list | tuple):
+        raise different(
+            f"answer is {kind(answer)}; a list of {count} was expected, {_LIST}."
         )
-    if not all(isinstance(p, Tensor) for p in answer):
-        raise Different("answer should hold tensors only; write torch.tensor(...).")
-    for (n_in, n_out), weight in zip(pairwise(widths), answer[::2], strict=True):
-        fits = weight.dim() == 2 and all(
-            wanted in (None, given)
-            for wanted, given in zip((n_out, n_in), weight.shape, strict=True)
+    if len(answer) != count:
+        raise different(
+            f"answer is a list of {len(answer)}; one of {count} was expected, {_LIST}."
         )
-        if not fits:
-            shape = tuple("any" if n is None else n for n in (n_out, n_in))
-            raise Different(
-                f"a weight has the shape {tuple(weight.shape)}; {shape} was expected."
-            )
-    try:
-        out: Tensor = feedforward(x, list(answer))
-    except (ValueError, RuntimeError) as error:
-        raise Different(f"feedforward(x, answer) stopped: {error}") from error
-    return out
+    names = [
+        f"{part} {i + 1}" for i in range(count // 2) for part in ("weight", "bias")
+    ]
+    given = [as_numbers(p, name) for p, name in zip(answer, names, strict=True)]
+    n_in = widths[0]
+    for i, n_out in enumerate(widths[1:]):
+        weight, bias = given[2 * i : 2 * i + 2]
+        rows = n_out or (len(weight) if weight.dim() else 0)
+        if tuple(weight.shape) != (rows, n_in):
+            wanted = (n_out or "any", n_in)
+            raise different(_misfit(f"weight {i + 1}", weight, wanted))
+        if bias.dim() > 1 or bias.numel() not in (1, rows):
+            raise different(_misfit(f"bias {i + 1}", bias, (rows,)))
+        n_in = rows
+    return feedforward(x, given)
 
+
+def _misfit(name: str, given: Tensor, wanted: tuple[object, ...]) -> str:
+    shape = f"({', '.join(map(str, wanted))}{',' * (len(wanted) == 1)})"
+    return f"{name} has the shape {tuple(given.shape)}; {shape} was expected."
+
+
+_LIST = "weight, bias, weight, bias and so on"
 
 CHECKS: dict[str, Callable[[object], str]] = {
     "4.1": ramp,
@@ -179,13 +175,17 @@ WRONG: dict[str, list[object]] = {
         [_ONES, _STEP, torch.tensor([[1.0, 0.0]]), torch.zeros(1)],
         [_ONES.T, _STEP, torch.tensor([[1.0], [-1.0]]), torch.zeros(1)],
         [_ONES, _STEP, torch.tensor([[1.0, -1.0]])],
-        [[[1.0], [1.0]], [0.0, -1.0], [[1.0, -1.0]], [0.0]],
+        [_ONES, _STEP[:, None], torch.tensor([[1.0, -1.0]]), torch.zeros(1)],
+        [_ONES, _STEP, torch.tensor([[1.0, -1.0]]), "0"],
+        [_ONES, _STEP, torch.tensor([[1.0, float("nan")]]), torch.zeros(1)],
+        [_ONES > 0, _STEP, torch.tensor([[1.0, -1.0]]), torch.zeros(1)],
     ],
     "4.2": [
         lambda z: z.relu(),
         lambda z: z.relu() + (-z).relu() / 10,  # the absolute value's sign
         lambda z: F.leaky_relu(z, 0.1),  # knows one engine only
         lambda z: F.leaky_relu(z, 0.01),
+        lambda z: F.leaky_relu_(z, 0.1),
         0.1,
     ],
     "4.3": [
@@ -200,11 +200,15 @@ WRONG: dict[str, list[object]] = {
             torch.zeros(1),
         ],
     ],
-    "4.4": [100, 300, 33, None],
+    "4.4": [100, 300, 33, None, 899.9, "900", True],
     "4.5": [
         lambda losses, _: min(range(len(losses)), key=losses.__getitem__),
         lambda losses, _: len(losses) - 1,
         lambda *_: None,
+        lambda losses, _: losses.sort(),
+        lambda losses, _: losses.clear() or 0,
+        lambda losses, _: losses[0],
+        lambda losses: len(losses) - 1,
         2,
     ],
     "4.6": [
@@ -214,6 +218,11 @@ WRONG: dict[str, list[object]] = {
             *parameters[1:],
         ],
         lambda parameters, order: parameters[0][:, order],
+        lambda parameters, order: [
+            parameters[0].copy_(parameters[0][:, order]),
+            *parameters[1:],
+        ],
+        lambda parameters, order: [parameters.pop(0)[:, order], *parameters],
         "index",
     ],
 }

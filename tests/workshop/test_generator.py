@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from mnist1d.data import get_dataset_args, make_dataset
 
+from transformer_path.workshop.datasets import mnist1d
 from transformer_path.workshop.generator import make
 
 
@@ -16,6 +17,47 @@ def test_equals_the_package(n, seed):
     x = (made.x - made.x.mean()) / made.x.std()
     np.testing.assert_allclose(x, published["x"], rtol=0, atol=1e-10)
     np.testing.assert_array_equal(made.y, published["y"])
+
+
+def test_makes_the_splits_of_the_book_in_their_order():
+    made = make(5000, seed=42)
+    x = (made.x - made.x.mean()) / made.x.std()
+    np.testing.assert_allclose(
+        x, np.concatenate([part.x for part in mnist1d()]), atol=2e-6
+    )
+    np.testing.assert_array_equal(
+        made.y, np.concatenate([part.y for part in mnist1d()])
+    )
+
+
+DRAWN = {"padding": 48, "height": 1, "shift": 24, "slope": 0}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_fixes_one_number_and_leaves_the_rest_as_it_was_drawn(name):
+    drawn, fixed = make(500, seed=3), make(500, seed=3, **{name: DRAWN[name]})
+    assert (getattr(fixed, name) == DRAWN[name]).all()
+    for other in {"y", *DRAWN} - {name}:
+        np.testing.assert_array_equal(getattr(fixed, other), getattr(drawn, other))
+    unchanged = getattr(drawn, name) == DRAWN[name]
+    np.testing.assert_allclose(fixed.x[unchanged], drawn.x[unchanged], atol=1e-12)
+    assert (np.abs(fixed.x - drawn.x)[~unchanged].max(1) > 1e-9).all()
+
+
+def test_series_of_one_class_that_differ_by_noise_alone_are_near():
+    alike = make(1000, seed=3, **DRAWN)
+    drawn = make(1000, seed=3)
+    for made, largest in ((alike, 0.5), (drawn, np.inf)):
+        spread = np.mean([made.x[made.y == k].std(0).mean() for k in range(10)])
+        spread /= made.x.std()
+        assert spread < largest
+    assert spread > 0.7  # as drawn, they are not
+
+
+def test_says_what_can_be_fixed():
+    message = r"^y=3 cannot be fixed; choose among padding, height, shift, slope\.$"
+    with pytest.raises(ValueError, match=message):
+        make(10, seed=1, y=3)
 
 
 def test_leaves_the_shared_generator_alone():

@@ -5,6 +5,7 @@ the same order, and what follows is computed for all series at once: the same se
 several times as fast, and with what was drawn for each of them.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -32,7 +33,7 @@ class Made(NamedTuple):
     slope: Array
 
 
-def make(n: int, seed: int) -> Made:
+def make(n: int, seed: int, **fixed: float) -> Made:
     """Make ``n`` series, a tenth of each class, in a random order.
 
     Parameters
@@ -41,11 +42,14 @@ def make(n: int, seed: int) -> Made:
         A multiple of 10.
     seed : int
         Decides all that is random; 42 is the published data set's.
+    **fixed : float
+        Any of ``padding``, ``height``, ``shift`` and ``slope``: the same for every
+        series, in place of what was drawn. All else stays as it was drawn.
 
     Raises
     ------
     ValueError
-        If ``n`` is not a multiple of 10.
+        If ``n`` is not a multiple of 10, or something else is to be fixed.
 
     References
     ----------
@@ -58,6 +62,13 @@ def make(n: int, seed: int) -> Made:
     >>> from mnist1d.data import make_dataset
     >>> x, published = make(5000, seed=42).x, make_dataset()
     >>> bool(np.allclose((x[:4000] - x.mean()) / x.std(), published["x"]))
+    True
+
+    The same series, had nothing tilted them:
+
+    >>> level, line = make(5000, seed=42, slope=0).x, np.linspace(-0.5, 0.5, 40)
+    >>> tilt = np.outer(make(5000, seed=42).slope, line)
+    >>> bool(np.allclose(level - tilt, x))
     True
     """
     if n % 10 or n < 10:
@@ -76,6 +87,7 @@ def make(n: int, seed: int) -> Made:
         smooth[i] = draws.randn(length)
         rough[i] = draws.randn(length)
         slope[i] = args.shear_scale * (draws.rand() - 0.5)
+    _fix({"padding": padding, "height": height, "shift": shift, "slope": slope}, fixed)
 
     positions = (np.arange(length) - shift[:, None]) % length
     shape = height[:, None] * _stretched(low, high, length)[y, padding - low]
@@ -86,6 +98,18 @@ def make(n: int, seed: int) -> Made:
     x = _resampled(x, args.final_seq_length)
     order = draws.permutation(n)
     return Made(*(part[order] for part in (x, y, padding, height, shift, slope)))
+
+
+def _fix(
+    drawn: Mapping[str, Array | NDArray[np.int64]], fixed: Mapping[str, float]
+) -> None:
+    """Overwrite what was drawn."""
+    for name, value in fixed.items():
+        if name not in drawn:
+            raise ValueError(
+                f"{name}={value} cannot be fixed; choose among {', '.join(drawn)}."
+            )
+        drawn[name][:] = value
 
 
 def _stretched(low: int, high: int, length: int) -> Array:

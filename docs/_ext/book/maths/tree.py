@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 from math_core import LatexError, LatexToMathML
 
-from transformer_path.workshop.plots import LIGHT
+from transformer_path.workshop.palette import LIGHT
 
 # fmt: off
 ELEMENTS = {

@@ -5,28 +5,36 @@ PYTHON ?= python3
 BUILD := _build
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 SPHINX := $(BIN)/sphinx-build -c . -d $(BUILD)/doctrees -j 2
 
 .DEFAULT_GOAL := help
-.PHONY: help html live test examples linkcheck clean
+.PHONY: help check html live test examples elsewhere linkcheck clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s  %s\n", $$1, $$2}' Makefile
+
+check: $(STAMP)  ## in a minute, without the book: format, lint, types, the package's tests
+	$(BIN)/ruff format --check docs/_ext src tests conf.py
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(PYTEST) src tests --ignore tests/book --ignore tests/browser
 
 html: $(STAMP)  ## build the book in _build/html, running what has changed
 	$(SPHINX) -W --keep-going docs $(BUILD)/html
 
 live: $(STAMP)  ## build, open on 127.0.0.1:8000, rebuild on saving a page or a module
 	$(BIN)/sphinx-autobuild -c . -d $(BUILD)/doctrees -j 2 --watch src --watch conf.py \
-	  --ignore '*/__pycache__/*' --ignore '*/docs/_ext/book/outputs/ipython/*' docs $(BUILD)/html
+	  --ignore '*/__pycache__/*' docs $(BUILD)/html
 
-test: html  ## build the book, then run every test and the checks of the code
-	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/pytest -n 2 --dist worksteal
+test: check html  ## all of that, then the tests of the pages and of the built book
+	$(PYTEST) docs tests/book tests/browser
 
-examples: $(STAMP)  ## write examples/, the chapters as scripts
-	PYTHONPATH=docs/_ext $(BIN)/python -m book.forms
+examples: html  ## write examples/: the chapters, and their numbers, as scripts
+	PYTHONPATH=src:docs/_ext $(BIN)/python -m book.forms
+
+elsewhere: html  ## build as on an old processor, and compare the numbers
+	PYTHONPATH=src:docs/_ext $(BIN)/python -m book.outputs.elsewhere
 
 linkcheck: $(STAMP)  ## follow every link of the book (needs a network)
 	$(BIN)/sphinx-build -c . -d $(BUILD)/linkcheck/doctrees -j 2 -b linkcheck \

@@ -53,8 +53,9 @@ def book():
 @pytest.fixture(scope="session")
 def browser(book):
     """Give one running Chromium."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=30_000)  # as for all else: a busy machine is not a fault
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     with sync_playwright() as playwright:
         if not (program or Path(playwright.chromium.executable_path).exists()):

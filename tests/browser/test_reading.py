@@ -1,6 +1,10 @@
 """What a reader does with the book: search, switch, step, print, go without script."""
 
+import re
+
 import pytest
+from playwright.sync_api import expect
+from waiting import remaining
 
 pytestmark = [pytest.mark.book, pytest.mark.browser]
 
@@ -17,79 +21,81 @@ def page_with(book, *markup: str) -> str:
 @pytest.mark.parametrize("where", ["site", "disk"])
 def test_the_search_finds_a_term(visit, site, book, where):
     start = site if where == "site" else book.as_uri() + "/"
-    tab = visit(start + "search.html?q=gradient")
-    tab.locator("#search-results li a").first.wait_for(timeout=10_000)
+    for words in ("gradient", "weight decay", "k-means"):
+        tab = visit(f"{start}search.html?q={words}")
+        expect(tab.locator("#search-results li a").first).to_be_visible()
     if where == "site":  # from disk, the pages cannot be fetched for their summaries
         assert tab.heard.complaints == []
 
 
 def test_the_theme_switch_repaints_the_figures(visit, site, book):
     tab = visit(site + page_with(book, 'class="tp-stepper"', "<text"))
-    ink = (
-        "getComputedStyle(document.querySelector('.tp-frame svg text')).fill"
-        " + getComputedStyle(document.body).backgroundColor"
-    )
-    seen = {}
-    for _ in range(4):
-        theme = tab.evaluate("document.body.dataset.theme")
-        seen.setdefault(theme, tab.evaluate(ink))
-        tab.locator(".theme-toggle:visible").first.click()
-    assert {"light", "dark"} <= seen.keys()
-    assert seen["light"] != seen["dark"]
+    body, ink = tab.locator("body"), tab.locator(".tp-frame svg text").first
+    paper = body.evaluate("e => getComputedStyle(e).backgroundColor")
+    colour = ink.evaluate("e => getComputedStyle(e).fill")
+    switch = tab.locator(".theme-toggle:visible").first
+    switch.click()
+    expect(body).to_have_attribute("data-theme", "dark")
+    expect(ink).not_to_have_css("fill", colour)
+    expect(body).not_to_have_css("background-color", paper)
+    switch.click()
+    expect(body).to_have_attribute("data-theme", "light")
+    expect(ink).to_have_css("fill", colour)
+    expect(body).to_have_css("background-color", paper)
 
 
 def test_a_stepper_obeys_the_keyboard(visit, site, book):
     tab = visit(site + page_with(book, 'class="tp-stepper"'))
     stepper = tab.locator(".tp-stepper").first
-    frames = stepper.locator(".tp-frame").count()
-
-    def shown():
-        classes = stepper.locator(".tp-frame").evaluate_all(
-            "frames => frames.map(f => f.checkVisibility({visibilityProperty: true}))"
-        )
-        return [i for i, visible in enumerate(classes) if visible]
-
-    assert shown() == [0]
+    frames = stepper.locator(".tp-frame")
+    last = frames.count() - 1
+    expect(frames.first).to_be_visible()
     slider = stepper.get_by_role("slider")
     slider.focus()
-    for key, expected in [
+    for key, now in [
         ("ArrowRight", 1),
-        ("End", frames - 1),
-        ("ArrowRight", frames - 1),
-        ("ArrowLeft", frames - 2),
+        ("End", last),
+        ("ArrowRight", last),
+        ("ArrowLeft", last - 1),
         ("Home", 0),
     ]:
         tab.keyboard.press(key)
-        assert shown() == [expected], key
-    assert slider.get_attribute("aria-valuetext").startswith(f"1 of {frames}: ")
+        expect(frames.filter(visible=True)).to_have_count(1)
+        expect(frames.nth(now), key).to_be_visible()
+        said = re.compile(rf"{now + 1} of {last + 1}: .")
+        expect(slider).to_have_attribute("aria-valuetext", said)
     assert tab.url.endswith(".html"), "the arrows turned the page"
 
 
 def test_a_stepper_plays_and_stops(visit, site, book):
     tab = visit(site + page_with(book, 'class="tp-stepper"'))
-    play = tab.locator(".tp-stepper").first.get_by_role("button")
+    stepper = tab.locator(".tp-stepper").first
+    play, frames = stepper.get_by_role("button"), stepper.locator(".tp-frame")
     play.focus()
     tab.keyboard.press("Enter")
-    assert play.text_content() == "Pause"
+    expect(play).to_have_text("Pause")
+    expect(frames.nth(1)).to_be_visible()
     tab.keyboard.press("Enter")
-    assert play.text_content() == "Play"
+    expect(play).to_have_text("Play")
 
 
 def test_without_script_nothing_is_missing(visit, site, book):
     name = page_with(book, 'class="tp-stepper"', "<math")
     tab = visit(site + name, java_script_enabled=False)
     frames = tab.locator(".tp-stepper").first.locator(".tp-frame")
-    visible = [frames.nth(i).is_visible() for i in range(frames.count())]
-    assert visible == [True] + [False] * (len(visible) - 2) + [True]
+    expect(frames.filter(visible=True)).to_have_count(2)
+    expect(frames.first).to_be_visible()
+    expect(frames.last).to_be_visible()
     assert tab.locator("math").first.bounding_box()["height"] > 5
 
 
 def test_print_unfolds_what_is_folded(visit, site, book):
     tab = visit(site + page_with(book, "<details"))
-    closed = """() => [...document.querySelectorAll("article details")].filter((d) =>
+    hidden = """() => [...document.querySelectorAll("article details")].filter((d) =>
       [...d.children].some((c) => c.tagName !== "SUMMARY"
-        && !c.checkVisibility({contentVisibilityAuto: true}))).length"""
-    assert tab.evaluate(closed) > 0
+        && !c.checkVisibility({contentVisibilityAuto: true})))
+      .map((d) => d.outerHTML.slice(0, 120))"""
+    assert tab.evaluate(hidden)
     tab.emulate_media(media="print")
-    assert tab.evaluate(closed) == 0
-    assert not tab.locator(".sidebar-drawer").is_visible()
+    assert remaining(tab, hidden) == []
+    expect(tab.locator(".sidebar-drawer")).to_be_hidden()

@@ -643,7 +643,11 @@ BUGS = {
         "(b, lambda g: x @ g)",
         check_programs,
     ),
-    "the sign of a quotient's rule": ("-g * (x / y) / y", "g * (x / y) / y", check_programs),
+    "the sign of a quotient's rule": (
+        "-g * (x / y) / y",
+        "g * (x / y) / y",
+        check_programs,
+    ),
 }
 
 

@@ -116,7 +116,7 @@ def identity(
 
 
 def _options(group: Mapping[str, Any]) -> dict[str, Any]:
-    """List what an optimizer was told, but for the rate, which a schedule changes."""
+    """List what an optimiser was told, but for the rate, which a schedule changes."""
     hidden = {"params", "param_names", "lr", "initial_lr"}
     return {name: value for name, value in group.items() if name not in hidden}
 

@@ -1,8 +1,8 @@
 """How is the path drawn? As SVG, and as a list for a narrow window.
 
 Every stop is a link with a title; the reader's place has ``aria-current``. The classes
-say what a stop is (its architecture) and how it stands to the reader: ``done``,
-``here``, ``ahead`` or ``planned``. Colours are left to ``path.css``.
+say what a stop is: its architecture, and ``written``, ``here`` or ``planned``. What the
+reader has finished, only ``path.js`` knows. Colours are left to ``path.css``.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -120,13 +120,7 @@ class Drawing:
 
     def _attributes(self, stop: Stop) -> str:
         state = (
-            "planned"
-            if not stop.page
-            else "here"
-            if stop is self.here
-            else "done"
-            if stop.number in self.passed
-            else "ahead"
+            "planned" if not stop.page else "here" if stop is self.here else "written"
         )
         page = f' data-page="{escape(stop.page)}"' if stop.page else ""
         return f'class="stop {escape(stop.architecture)} {state}"{page}'

@@ -32,6 +32,8 @@ from transformer_path.workshop import script
 script.start()
 '''
 
+FRAMES = {"Stepper", "plots.Stepper", "SideBySide", "plots.SideBySide"}
+
 
 def script(page: Page) -> str:
     """Write the page as a Python script."""
@@ -95,11 +97,11 @@ def code(page: Page, cell: Cell) -> str:
 
 
 def _steppers(tree: ast.Module) -> Iterator[str]:
-    """Find the names to which a cell gives a Stepper."""
+    """Find the names to which a cell gives frames."""
     for statement in tree.body:
         match statement:
             case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=made)):
-                if ast.unparse(made) in {"Stepper", "plots.Stepper"}:
+                if ast.unparse(made) in FRAMES:
                     yield name
 
 

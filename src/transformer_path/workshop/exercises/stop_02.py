@@ -3,6 +3,7 @@
 from functools import cache
 
 import torch
+from sklearn.metrics import silhouette_samples, silhouette_score
 from torch import Generator, Tensor
 
 from transformer_path.learning.unsupervised import pca, project
@@ -29,20 +30,23 @@ def whitening(answer: object) -> str:
 
     hint = "Wanted: project(x, components) over the root of each variance."
     same_function(answer, reference, [(_points(), 3), (_points(), 5)], hint=hint)
-    return "Now no direction shouts: the covariance of the result is the identity."
-
-
-def power_iteration(answer: object) -> str:
-    """2.3: the first component by repeated multiplication."""
-
-    def reference(x: Tensor) -> Tensor:
-        return pca(x, 1).directions[0]
-
-    hint = "Centre x, repeat u = x.T @ (x @ u), and scale u to length one each time."
-    same_function(answer, reference, [(_points(),)], hint=hint)
     return (
-        "That is power iteration, the first step of how large matrices are taken apart."
+        "All directions count the same: the covariance of the result is the identity."
     )
+
+
+def silhouettes(answer: object) -> str:
+    """2.3: how well points lie within their clusters, without labels."""
+
+    def reference(x: Tensor, clusters: Tensor) -> Tensor:
+        return torch.tensor(silhouette_score(x.numpy(), clusters.numpy()))
+
+    hint = (
+        "Wanted: the mean of (b - a) / max(a, b), of distances, not of their squares."
+    )
+    cases = [(_points(), _thirds()), (_points(), _thirds() % 2)]
+    same_function(answer, reference, cases, hint=hint, wanted="a number")
+    return "A score that needs no labels: try it for several numbers of clusters."
 
 
 @cache
@@ -60,10 +64,23 @@ def _points() -> Tensor:
     return stretched + 7
 
 
+def _thirds() -> Tensor:
+    """Three clusters of 11, 20 and 22 points along the longest axis."""
+    return torch.bucketize(_points()[:, 0].argsort().argsort(), torch.tensor([10, 30]))
+
+
+def _counts_itself(x: Tensor, clusters: Tensor) -> Tensor:
+    """Take the mean distance to one's own cluster over too many points."""
+    members = torch.eye(int(clusters.max()) + 1).double()[clusters]
+    own, means = members.bool(), torch.cdist(x, x) @ members / members.sum(0)
+    inside, outside = means[own], means.masked_fill(own, torch.inf).amin(1)
+    return ((outside - inside) / torch.maximum(inside, outside)).mean()
+
+
 CHECKS = {
     "2.1": components_for_99_percent,
     "2.2": whitening,
-    "2.3": power_iteration,
+    "2.3": silhouettes,
 }
 WRONG = {
     "2.1": [2, 40, None, 64, 41.3, 40.9, [41]],
@@ -75,10 +92,12 @@ WRONG = {
         lambda x: project(x, pca(x, 3)) / pca(x, 3).variances.sqrt(),
     ],
     "2.3": [
-        lambda x: x.T @ (x @ torch.ones(5).double()),
-        lambda x: -pca(x, 1).directions[0],
-        lambda x: pca(x, 1).directions,
-        lambda x: pca(x, 1).directions[0] * x.sub_(7).isfinite().all(),  # changes x
-        lambda x: torch.linalg.svd(x, full_matrices=False).Vh[0].abs(),
+        lambda x, clusters: silhouette_score(
+            x.numpy(), clusters.numpy(), metric="sqeuclidean"
+        ),
+        lambda x, clusters: -silhouette_score(x.numpy(), clusters.numpy()),
+        lambda x, clusters: silhouette_samples(x.numpy(), clusters.numpy()),
+        lambda x: silhouette_score(x.numpy(), _thirds().numpy()),
+        lambda x, clusters: _counts_itself(x, clusters),
     ],
 }

@@ -96,8 +96,8 @@ def make(n: int, seed: int, **fixed: float) -> Made:
     x = np.where(shape != 0, shape, smooth) + args.iid_noise_scale * rough
     x -= slope[:, None] * np.linspace(-0.5, 0.5, length)
     x = _resampled(x, args.final_seq_length)
-    order = draws.permutation(n)
-    return Made(*(part[order] for part in (x, y, padding, height, shift, slope)))
+    o = draws.permutation(n)
+    return Made(x[o], y[o], padding[o], height[o], shift[o], slope[o])
 
 
 def _fix(
@@ -124,4 +124,4 @@ def _resampled(x: Array, n: int) -> Array:
     at = np.linspace(0, 1, n) * (x.shape[1] - 1)
     left = np.minimum(at.astype(int), x.shape[1] - 2)
     share = at - left
-    return x[:, left] * (1 - share) + x[:, left + 1] * share
+    return np.asarray(x[:, left] * (1 - share) + x[:, left + 1] * share)

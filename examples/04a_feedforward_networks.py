@@ -240,9 +240,9 @@ note(
 # The lines of the package: transformer_path.networks.feedforward.linear
 
 # Why Wᵀ and not W? Because we write one neuron a row, as torch does, and one example a
-# row, as everyone does. The transpose brings the two together: `(N, C) @ (C, F)`. (In
-# the file two checks come before this line, with a sentence for shapes that do not
-# fit.)
+# row, as everyone does. The transpose brings the two together: `(N, C) @ (C, F)`. The
+# line above it is for shapes that do not fit: it stops them with a sentence that you
+# can use.
 
 # "Multilayer perceptron" is a misnomer that stuck: its neurons are no perceptrons, they
 # do not jump. "Feedforward" says that nothing runs in circles.
@@ -265,7 +265,7 @@ note(
 # The lines of the package: transformer_path.networks.feedforward.feedforward
 
 # There is a trick hidden in this code, and it is worth a minute. `feedforward` asks for
-# `@`, `+`, `transpose` and a bend. It does not ask whose. Torch's tensors can do all
+# `@`, `+`, a transpose and a bend. It does not ask whose. Torch's tensors can do all
 # that, and so can the `Variable` that you wrote in the last chapter. One function, two
 # engines: that is what lets us prove one against the other below.
 
@@ -994,8 +994,8 @@ torch.testing.assert_close(a.grad, b.grad, **exactly)
 for p, q in zip(ours.parameters(), theirs.parameters()):
     torch.testing.assert_close(p.grad, q.grad, **exactly)
 
-# Second, the training. The step is one line of arithmetic, `w − lr · gradient`, and the
-# rest of it is there to fail with a sentence you can use:
+# Second, the training. The step is one line of arithmetic, `w − lr · gradient`. Before
+# any parameter moves, `_gradients` looks whether all can:
 
 # The lines of the package: transformer_path.networks.feedforward.descend
 

@@ -1,7 +1,9 @@
 """The tree shows the order of reading: names, imports and chapters agree on it."""
 
 import ast
+import io
 import re
+import tokenize
 from pathlib import Path
 
 import pytest
@@ -108,13 +110,63 @@ def test_the_chapters_meet_the_modules_in_the_listed_order():
     assert list(met) == [name for name in LISTED if name in met]
 
 
+def code_lines(text):
+    """Which lines hold code? Docstrings, comments and blank lines do not count."""
+    explained = set()
+    for node in ast.walk(ast.parse(text)):
+        documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+        if isinstance(node, documented) and ast.get_docstring(node) is not None:
+            docstring = node.body[0]
+            explained |= {*range(docstring.lineno, docstring.end_lineno + 1)}
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    silent = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT}
+    silent |= {tokenize.DEDENT, tokenize.ENDMARKER}
+    return {
+        line
+        for token in tokens
+        if token.type not in silent
+        for line in range(token.start[0], token.end[0] + 1)
+    } - explained
+
+
+def too_long(text):
+    """Name what has more lines of code than one can hold in the head."""
+    code = code_lines(text)
+    if len(code) > 200:
+        yield f"the file has {len(code)} lines of code"
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            inside = range(node.body[0].lineno, node.end_lineno + 1)
+            lines = len(code.intersection(inside))
+            if lines > 40:
+                yield f"the body of {node.name} has {lines} lines of code"
+
+
 @pytest.mark.parametrize("name", [*LESSONS, *WORKSHOP])
 def test_a_file_fits_in_the_head(name):
     text = (LESSONS | WORKSHOP)[name].read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= 300
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.FunctionDef):
-            explained = ast.get_docstring(node) is not None
-            body = node.body[1:] if explained and node.body[1:] else node.body
-            lines = node.end_lineno - body[0].lineno + 1
-            assert lines <= 40, f"the body of {name}.{node.name} has {lines} lines"
+    assert not list(too_long(text))
+
+
+@pytest.mark.parametrize("name", [*LESSONS, *WORKSHOP])
+def test_nothing_is_squeezed_to_fit(name):
+    text = (LESSONS | WORKSHOP)[name].read_text(encoding="utf-8")
+    assert not re.search(r"#\s*fmt:\s*(skip|off)", text)
+
+
+def test_only_code_counts_as_length():
+    explained = '"""Why."""\n\n' + "# a remark\n\n" * 300 + "x = 1\n"
+    assert len(code_lines(explained)) == 1
+    assert not list(too_long("x = 1\n" * 200))
+    assert list(too_long("x = 1\n" * 201)) == ["the file has 201 lines of code"]
+    text = "text = (\n" + '    "a string"\n' * 3 + ")\n"  # a string is code
+    assert len(code_lines(text)) == 5
+    docstring = '    """What it does.\n\n    And more.\n    """\n    # a remark\n\n'
+    assert not list(too_long("def f():\n" + docstring + "    x = 1\n" * 40))
+    assert list(too_long("def f():\n" + docstring + "    x = 1\n" * 41)) == [
+        "the body of f has 41 lines of code"
+    ]
+
+
+def test_a_literal_over_several_lines_is_code():
+    assert len(code_lines('x = """\none\ntwo\n"""\n')) == 4

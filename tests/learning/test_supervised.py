@@ -248,6 +248,105 @@ def test_weight_decay_pulls_the_weights_towards_zero():
     assert sizes == sorted(sizes, reverse=True)
 
 
+# Types and sizes of numbers
+
+WHOLE = [torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64]
+
+
+@pytest.mark.parametrize("dtype", [*WHOLE, torch.bool])
+def test_labels_are_class_numbers_in_every_type(dtype):
+    logits = torch.tensor([[0.4, 1.8], [0.4, 1.8], [1.8, 0.4]])
+    labels = torch.tensor([1, 1, 0])
+    expected = F.cross_entropy(logits, labels)
+    assert expected == pytest.approx(0.2201, abs=1e-3)
+    close(cross_entropy(logits, labels.to(dtype)), expected)
+    model = SoftmaxRegression(torch.zeros(2, 1), torch.zeros(2))
+    x = torch.ones(3, 1)
+    ours = softmax_regression_gradient(model, x, labels.to(dtype))
+    close(list(ours), list(softmax_regression_gradient(model, x, labels)))
+    fitted = fit_softmax_regression(x, labels.to(dtype), 2, lr=0.1, steps=3)
+    close(list(fitted), list(fit_softmax_regression(x, labels, 2, lr=0.1, steps=3)))
+
+
+def mask_of(logits, labels):
+    rows = torch.arange(len(labels))
+    return -logits.log_softmax(1)[rows, labels].mean()
+
+
+@pytest.mark.filterwarnings("ignore:indexing with dtype torch.uint8")
+@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8])
+def test_labels_used_as_a_mask_would_be_found(dtype):
+    logits, labels = randn(2, 2), torch.tensor([1, 1])
+    with pytest.raises((AssertionError, IndexError)):
+        close(mask_of(logits, labels.to(dtype)), F.cross_entropy(logits, labels))
+
+
+@pytest.mark.parametrize("dtype", [*WHOLE, torch.bool])
+def test_whole_numbers_are_as_good_as_floats(dtype):
+    x, y = torch.tensor([0, 1, 1, 0]).to(dtype), torch.tensor([1, 0, 1, 1]).to(dtype)
+    a, b = x.double(), y.double()
+    close(list(fit_line(x, y)), list(fit_line(a, b)))
+    close(
+        list(descend_line(x, y, lr=0.1, steps=3)[-1]),
+        list(descend_line(a, b, lr=0.1, steps=3)[-1]),
+    )
+    close(mean_squared_error(x, y), F.mse_loss(a, b))
+    close(softmax(x), F.softmax(a, -1))
+    close(
+        cross_entropy(x.reshape(2, 2), y[:2]),
+        F.cross_entropy(a.reshape(2, 2), y[:2].long()),
+    )
+    close(
+        list(fit_softmax_regression(x[:, None], y, 2, lr=0.1, steps=3)),
+        list(fit_softmax_regression(a[:, None], y, 2, lr=0.1, steps=3)),
+    )
+
+
+def test_large_whole_numbers_lose_no_digit():
+    x = 2**40 + torch.arange(5)  # float32 would make them all the same
+    line = fit_line(x, 3 * x + 1)
+    assert line.slope.item() == pytest.approx(3)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_a_line_has_the_type_of_its_points(dtype):
+    x, y = (
+        torch.tensor([0.0, 1.0, 2.0]).to(dtype),
+        torch.tensor([1.0, 3.0, 5.0]).to(dtype),
+    )
+    line = fit_line(x, y)
+    assert (line.slope.dtype, line.intercept.dtype) == (dtype, dtype)
+    assert line == (2, 1)
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e-25, 1.0, 1e20, 1e37])
+def test_a_line_does_not_depend_on_the_unit(size):
+    x, y = torch.tensor([0.0, 1.0, 2.0, 3.0]), torch.tensor([1.0, 0.0, 4.0, 3.0])
+    line, plain = fit_line(x * size, y * size), fit_line(x, y)
+    assert line.slope.item() == pytest.approx(plain.slope.item(), rel=1e-6)
+    assert line.intercept.item() / size == pytest.approx(plain.intercept.item())
+
+
+def line_in_the_type_that_came(x, y):
+    dx, dy = x - x.mean(), y - y.mean()
+    return (dx * dy).sum() / (dx * dx).sum()
+
+
+@pytest.mark.parametrize("size", [1e-25, 1e20])
+def test_a_line_computed_in_float32_would_be_found(size):
+    x, y = torch.tensor([0.0, 1.0, 2.0]), torch.tensor([0.0, 1.0, 2.0])
+    assert fit_line(x * size, y * size).slope.item() == pytest.approx(1)
+    assert not line_in_the_type_that_came(x * size, y * size).isclose(torch.tensor(1.0))
+
+
+@pytest.mark.parametrize("number", [np.int64, np.int32, np.uint8, torch.tensor])
+def test_whole_numbers_of_any_library_count_steps_and_classes(number):
+    x, labels = examples(11, 3, 2)
+    assert len(descend_line(x[:, 0], x[:, 1], lr=0.1, steps=number(4))) == 5
+    ours = fit_softmax_regression(x, labels, number(3), lr=0.1, steps=number(4))
+    close(list(ours), list(fit_softmax_regression(x, labels, 3, lr=0.1, steps=4)))
+
+
 # Errors
 
 
@@ -279,16 +378,71 @@ def test_a_line_needs_two_different_x():
 def test_values_must_be_finite():
     bad = torch.tensor([1.0, math.nan, math.inf])
     with fails(
-        "y is not a finite number in 2 of 3 places; remove or replace those examples."
+        "y is not a finite number in 2 of 3 places, first at [1]; remove or replace "
+        "those examples."
     ):
         fit_line(torch.arange(3.0), bad)
     with fails(
-        "x is not a finite number in 2 of 3 places; remove or replace those examples."
+        "x is not a finite number in 2 of 3 places, first at [1, 0]; remove or replace "
+        "those examples."
     ):
         fit_softmax_regression(bad[:, None], torch.zeros(3).long(), 2, lr=1, steps=1)
 
 
-@pytest.mark.parametrize("lr", [0, -0.5, math.nan])
+@pytest.mark.parametrize("steps", [-1, 1.5, math.nan, None, "3"])
+def test_steps_are_counted(steps):
+    message = f"steps={steps} must be a whole number, 0 or more."
+    x, labels = examples(3, 2, 2)
+    with fails(message):
+        descend_line(x[:, 0], x[:, 1], lr=0.1, steps=steps)
+    with fails(message):
+        fit_softmax_regression(x, labels, 2, lr=0.1, steps=steps)
+
+
+def test_no_step_is_the_start():
+    x, labels = examples(3, 2, 2)
+    assert descend_line(x[:, 0], x[:, 1], lr=0.1, steps=0) == [(0, 0)]
+    assert not fit_softmax_regression(x, labels, 2, lr=0.1, steps=0).weight.any()
+
+
+@pytest.mark.parametrize("steps", [0, 1])
+def test_a_classifier_needs_examples_and_their_labels(steps):
+    def fit(x, labels, **settings):
+        settings = {"n_classes": 2, "lr": 0.1, "steps": steps} | settings
+        return fit_softmax_regression(x, labels, **settings)
+
+    x, labels = examples(5, 2, 3)
+    expected = "; expected points as rows, (N, C), with N of 1 or more."
+    for shape in [(0, 3), (5, 0), (5,), (2, 5, 3)]:
+        with fails(f"x of shape {shape}{expected}"):
+            fit(torch.zeros(shape), labels)
+    with fails(
+        "logits of shape (5, 2) and labels of shape (4,) do not fit; expected (N, K) "
+        "and (N,)."
+    ):
+        fit(x, labels[:4])
+    with fails("n_classes=0 must be a whole number, 1 or more."):
+        fit(x, labels, n_classes=0)
+    with fails("x holds complex numbers; pass its real part or its abs."):
+        fit(x * 1j, labels)
+    for decay in (-0.1, math.nan, math.inf):
+        with fails(
+            f"weight_decay={decay} does not pull weights to 0; choose 0, or a small "
+            "number above it, like 0.001."
+        ):
+            fit(x, labels, weight_decay=decay)
+
+
+def test_weights_that_overflow_are_not_returned():
+    x, labels = examples(31, 3, 2)
+    with fails(
+        "the weights have overflowed with lr=1e+300; choose a smaller one, or scale "
+        "the columns of x to about 1."
+    ):
+        fit_softmax_regression(x, labels, 3, lr=1e300, steps=60, weight_decay=1.0)
+
+
+@pytest.mark.parametrize("lr", [0, -0.5, math.nan, math.inf])
 def test_a_learning_rate_must_go_downhill(lr):
     message = f"lr={lr} does not go downhill; choose one above 0, like 0.1."
     x, labels = examples(3, 2, 2)
@@ -312,6 +466,12 @@ def test_a_learning_rate_must_go_downhill(lr):
             torch.zeros(3).long(),
             "logits of shape (3,) and labels of shape (3,) do not fit; expected "
             "(N, K) and (N,).",
+        ),
+        (
+            torch.zeros(0, 3),
+            torch.zeros(0).long(),
+            "logits of shape (0, 3) and labels of shape (0,) hold no examples to "
+            "average over.",
         ),
         (
             torch.zeros(2, 3),
@@ -338,4 +498,4 @@ def test_labels_are_checked(logits, labels, message):
     if logits.dim() == 2:
         model = SoftmaxRegression(torch.zeros(3, 1), torch.zeros(3))
         with fails(message):
-            softmax_regression_gradient(model, torch.zeros(2, 1), labels)
+            softmax_regression_gradient(model, torch.zeros(len(logits), 1), labels)

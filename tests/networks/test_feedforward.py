@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from transformer_path.learning.supervised import cross_entropy
 from transformer_path.networks.autograd import Variable
 from transformer_path.networks.feedforward import (
     MLP,
@@ -117,6 +118,20 @@ def test_bends_equal_torch_also_far_out_and_at_zero(ours, theirs):
     torch.testing.assert_close(a.grad, b.grad, **EXACT)
 
 
+@pytest.mark.parametrize("x", [-80.0, -38.0, -17.0, 0.0, 17.0])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_minus_the_log_of_a_sigmoid_is_exact_far_out(x, dtype):
+    tensor = torch.tensor(x, dtype=dtype, requires_grad=True)
+    loss = -sigmoid(tensor).log()
+    loss.backward()
+    exact = torch.tensor(x, dtype=torch.float64, requires_grad=True)
+    expected = F.softplus(-exact, threshold=800)
+    expected.backward()
+    close = {"rtol": 10 * torch.finfo(dtype).eps, "atol": torch.finfo(dtype).eps}
+    torch.testing.assert_close(loss.double(), expected, **close)
+    torch.testing.assert_close(tensor.grad.double(), exact.grad, **close)
+
+
 def test_a_layer_is_its_neurons_side_by_side():
     x, weight, bias = random(5, 3), random(7, 3, seed=1), random(7, seed=2)
     layer = relu(linear(x, weight, bias))
@@ -136,10 +151,6 @@ def test_initial_weights_are_those_of_torch():
 
 
 # ---- training ------------------------------------------------------------------------
-
-
-def cross_entropy(logits, labels):
-    return -logits.log_softmax(-1)[np.arange(len(labels)), labels.numpy()].mean()
 
 
 def test_descending_equals_torch_sgd_on_both_engines():
@@ -164,6 +175,36 @@ def test_descending_equals_torch_sgd_on_both_engines():
     ):
         np.testing.assert_allclose(a, c, **EXACT)
         np.testing.assert_allclose(b, c, **EXACT)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    n=st.integers(1, 17),
+    k=st.integers(1, 7),
+    seed=st.integers(0, 99),
+    scale=st.sampled_from([0.1, 1.0, 300.0]),
+)
+def test_cross_entropy_is_torchs_on_both_engines(n, k, seed, scale):
+    labels = torch.randint(k, (n,), generator=seeded(seed))
+    theirs = (scale * random(n, k, seed=seed)).requires_grad_()
+    ours, variable = theirs.detach().clone().requires_grad_(), as_variables([theirs])[0]
+    expected = F.cross_entropy(theirs, labels)
+    expected.backward()
+    for logits in (ours, variable):
+        loss = cross_entropy(logits, labels)
+        loss.backward()
+        np.testing.assert_allclose(numbers([loss])[0], expected.detach(), **EXACT)
+        np.testing.assert_allclose(logits.grad, theirs.grad, **EXACT)
+
+
+@pytest.mark.parametrize("engine", [torch.from_numpy, Variable])
+def test_labels_are_checked_on_both_engines(engine):
+    with pytest.raises(ValueError, match=r"^labels run from 1 to 3, but the 3 columns"):
+        cross_entropy(engine(np.ones((2, 3))), torch.tensor([1, 3]))
+    with pytest.raises(
+        ValueError, match=r"^labels of type torch.float64 are not class"
+    ):
+        cross_entropy(engine(np.ones((2, 3))), np.ones(2))
 
 
 def test_gradients_start_from_zero_after_a_step():
@@ -217,6 +258,62 @@ def test_many_networks_run_at_once():
     x = random(11, 3)
     expected = torch.stack([m(x) for m in many])
     torch.testing.assert_close(feedforward(x, stacked), expected, **EXACT)
+    variables = feedforward(Variable(x.numpy()), as_variables(stacked))
+    np.testing.assert_allclose(variables.data, expected.detach(), **EXACT)
+
+
+# ---- layers are modules --------------------------------------------------------------
+
+
+def test_a_layer_used_twice_computes_twice():
+    mlp = MLP([3, 3, 3], generator=seeded()).double()
+    mlp.layers[1] = mlp.layers[0]
+    x = random(5, 3)
+    layer = mlp.layers[0]
+    torch.testing.assert_close(mlp(x), layer(relu(layer(x))), **EXACT)
+    assert len(list(mlp.parameters())) == 2
+
+
+def test_a_module_put_inside_acts():
+    mlp = MLP([3, 7, 2], activation=tanh, generator=seeded()).double()
+    x, (first, last) = random(5, 3), mlp.layers
+    mlp.layers[1] = nn.Sequential(nn.Dropout(0.5), last)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        dropped = mlp(x)
+        torch.manual_seed(0)
+        expected = last(F.dropout(tanh(first(x)), 0.5))
+    torch.testing.assert_close(dropped, expected, **EXACT)
+    torch.testing.assert_close(mlp.eval()(x), last(tanh(first(x))), **EXACT)
+
+
+def test_hooks_of_the_layers_fire_in_order():
+    mlp, seen = MLP([3, 7, 5, 2]), []
+    for name, layer in mlp.layers.named_children():
+        layer.register_forward_hook(
+            lambda _, given, out, name=name: seen.append((name, tuple(out.shape)))
+        )
+    mlp(torch.ones(4, 3))
+    assert seen == [("0", (4, 7)), ("1", (4, 5)), ("2", (4, 2))]
+
+
+class Scaled(MLP):
+    """An MLP with one more parameter."""
+
+    def __init__(self, widths):
+        super().__init__(widths, generator=seeded())
+        self.scale = nn.Parameter(torch.tensor(3.0))
+
+    def forward(self, x):
+        return self.scale * super().forward(x)
+
+
+def test_a_subclass_may_have_more_parameters():
+    x = torch.ones(4, 3)
+    scaled = Scaled([3, 7, 2])
+    torch.testing.assert_close(scaled(x), 3 * MLP([3, 7, 2], generator=seeded())(x))
+    scaled(x).sum().backward()
+    assert all(p.grad is not None for p in scaled.parameters())
 
 
 # ---- errors that teach ---------------------------------------------------------------
@@ -265,8 +362,10 @@ def test_shape_errors_are_the_same_on_both_engines(engine):
 
 @pytest.mark.parametrize("widths", [[3, 0, 2], [0, 2], [3, -1]])
 def test_a_layer_needs_at_least_one_neuron(widths):
-    with pytest.raises(ValueError, match=r"both widths must be at least 1\.$"):
+    with pytest.raises(ValueError, match=r"^widths=.* make no network; give two or"):
         MLP(widths)
+    with pytest.raises(ValueError, match=r"^widths=\[3, 0\] make no network"):
+        Linear(3, 0)
 
 
 @pytest.mark.parametrize("widths", [[], [3]])
@@ -274,8 +373,8 @@ def test_a_network_needs_an_input_and_an_output(widths):
     with pytest.raises(
         ValueError,
         match=message(
-            f"widths={widths} make no network; give at least how many numbers enter "
-            "and how many leave."
+            f"widths={widths} make no network; give two or more, each at least 1: how "
+            "many numbers enter, and how many neurons each layer has."
         ),
     ):
         MLP(widths)
@@ -297,6 +396,41 @@ def test_a_step_needs_finite_gradients_and_else_changes_nothing():
     ):
         descend([w], lr=0.1)
     assert torch.equal(w, torch.ones(2))
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), None])
+@pytest.mark.parametrize("engine", [torch.from_numpy, Variable])
+def test_if_one_parameter_cannot_take_its_step_none_does(engine, bad):
+    first, second = engine(np.ones(2)), engine(np.ones(2))
+    first.grad = first.data * 0 + 0.5
+    second.grad = None if bad is None else second.data * bad
+    with pytest.raises(ValueError, match="parameter 1 "):
+        descend([first, second], lr=0.1)
+    np.testing.assert_array_equal(first.data, np.ones(2))
+    np.testing.assert_array_equal(first.grad, np.full(2, 0.5))
+
+
+@pytest.mark.parametrize("engine", [torch.from_numpy, Variable])
+def test_large_gradients_whose_sum_overflows_are_finite(engine):
+    w = engine(np.ones(2))
+    w.grad = w.data * 1e308
+    descend([w], lr=1e-308)
+    np.testing.assert_allclose(w.data, np.zeros(2), atol=1e-12)
+
+
+def test_a_parameter_given_twice_takes_one_step():
+    w = torch.ones(2, requires_grad=True)
+    w.sum().backward()
+    descend([w, w], lr=0.25)
+    assert torch.equal(w, torch.full((2,), 0.75))
+
+
+def test_parameters_may_come_from_a_generator():
+    mlp = MLP([3, 2], generator=seeded())
+    mlp(torch.ones(1, 3)).sum().backward()
+    before = numbers(mlp.parameters())[0].copy()
+    descend(mlp.parameters(), lr=0.1)
+    np.testing.assert_allclose(numbers(mlp.parameters())[0], before - 0.1, rtol=1e-6)
 
 
 # ---- the tests would notice the mistakes people make ---------------------------------

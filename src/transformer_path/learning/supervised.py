@@ -9,6 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from transformer_path.workshop._inputs import finite, floats, points, whole
+
 
 class Line(NamedTuple):
     """A line, ``slope * x + intercept``, both of them single numbers."""
@@ -37,11 +39,7 @@ def mean_squared_error(prediction: Tensor, target: Tensor) -> Tensor:
     >>> mean_squared_error(y + 2, y) / mean_squared_error(y + 1, y)
     tensor(4.)
     """
-    if prediction.shape != target.shape:
-        raise ValueError(
-            f"prediction of shape {tuple(prediction.shape)} and target of shape "
-            f"{tuple(target.shape)} differ; reshape one, so that each meets its own."
-        )
+    prediction, target = _each_its_own(prediction, target)
     return ((prediction - target) ** 2).mean()
 
 
@@ -56,7 +54,7 @@ def fit_line(x: Tensor, y: Tensor) -> Line:
     Raises
     ------
     ValueError
-        If x and y are not vectors of one length, or all x are the same.
+        If x and y are not the finite coordinates of points, or all x are the same.
 
     References
     ----------
@@ -71,11 +69,11 @@ def fit_line(x: Tensor, y: Tensor) -> Line:
     >>> torch.allclose((rest * x).sum(), torch.tensor(0.0), atol=1e-6)
     True
     """
-    _check_points(x, y)
-    _check_varied(x)
-    dx, dy = x - x.mean(), y - y.mean()
+    dtype, x, y = _coordinates(x, y, different=2)
+    dx, dy = x - x.mean(), y - y.mean()  # in float64, where squares have room
     slope = (dx * dy).sum() / (dx * dx).sum()
-    return Line(slope, y.mean() - slope * x.mean())
+    intercept = y.mean() - slope * x.mean()
+    return Line(slope.to(dtype), intercept.to(dtype))
 
 
 def line_gradient(line: Line, x: Tensor, y: Tensor) -> Line:
@@ -98,7 +96,8 @@ def descend_line(x: Tensor, y: Tensor, *, lr: float, steps: int) -> list[Line]:
     Raises
     ------
     ValueError
-        If x and y are not vectors of one length, or ``lr`` is not positive.
+        If x and y are not the finite coordinates of points, ``lr`` is not positive and
+        finite, or ``steps`` not a whole number.
 
     References
     ----------
@@ -114,8 +113,9 @@ def descend_line(x: Tensor, y: Tensor, *, lr: float, steps: int) -> list[Line]:
     >>> losses == sorted(losses, reverse=True)
     True
     """
-    _check_points(x, y)
-    _check_lr(lr)
+    dtype, x, y = _coordinates(x, y)
+    steps = _check_descent(lr, steps)
+    x, y = x.to(dtype), y.to(dtype)
     slope, intercept = x.new_zeros(()), x.new_zeros(())
     path = [Line(slope, intercept)]
     for _ in range(steps):
@@ -141,6 +141,7 @@ def softmax(logits: Tensor) -> Tensor:
     >>> torch.allclose(softmax(z + 1000), softmax(z))
     True
     """
+    logits = floats(logits)
     shifted = logits - logits.amax(-1, keepdim=True)
     powers = shifted.exp()  # (..., K)
     return powers / powers.sum(-1, keepdim=True)
@@ -149,17 +150,20 @@ def softmax(logits: Tensor) -> Tensor:
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """Average the surprise: minus the log of the right class's probability.
 
+    It is written in operations that the variables of the chapter on autograd have too,
+    so that it serves both engines.
+
     Shapes
     ------
     logits
         (N, K)
     labels
-        (N,), whole numbers from 0 to K - 1
+        (N,), whole numbers from 0 to K - 1, of any integer type
 
     Raises
     ------
     ValueError
-        If shapes, type or range of the labels do not fit.
+        If shapes, type or range of the labels do not fit, or there is no example.
 
     References
     ----------
@@ -173,11 +177,11 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     >>> torch.allclose(loss, torch.tensor(10.0).log())
     True
     """
-    _check_labels(logits, labels)
-    shifted = logits - logits.amax(1, keepdim=True)
+    logits, labels = floats(logits), _class_numbers(labels, logits)
+    rows, largest = torch.arange(len(labels)), logits.data.argmax(1)
+    shifted = logits - logits[rows, largest][:, None]  # the largest becomes 0
     log_total = shifted.exp().sum(1).log()  # (N,)
-    right = shifted[torch.arange(len(labels)), labels]
-    return (log_total - right).mean()
+    return (log_total - shifted[rows, labels]).mean()
 
 
 class SoftmaxRegression(NamedTuple):
@@ -210,7 +214,7 @@ def softmax_regression_gradient(
     True
     """
     logits = model(x)
-    _check_labels(logits, labels)
+    labels = _class_numbers(labels, logits)
     error = softmax(logits)  # (N, K): p ...
     error[torch.arange(len(labels)), labels] -= 1  # ... - y
     return SoftmaxRegression(error.T @ x / len(x), error.mean(0))
@@ -240,61 +244,87 @@ def fit_softmax_regression(
     Raises
     ------
     ValueError
-        If shapes or labels do not fit, x is not finite, or ``lr`` is not positive.
+        If shapes or labels do not fit, x is empty or not finite, ``lr`` is not positive
+        and finite, another number makes no sense, or the weights overflow.
     """
-    _check_lr(lr)
-    _check_finite("x", x)
+    x, n_classes = points("x", x), whole("n_classes", n_classes, at_least=1)
+    steps = _check_descent(lr, steps, weight_decay)
     weight, bias = x.new_zeros(n_classes, x.shape[1]), x.new_zeros(n_classes)
+    labels = _class_numbers(labels, x @ weight.T)
     for _ in range(steps):
         model = SoftmaxRegression(weight, bias)
         gradient = softmax_regression_gradient(model, x, labels)
         weight = weight - lr * (gradient.weight + weight_decay * weight)
         bias = bias - lr * gradient.bias
+    _check_bounded(weight, lr)
     return SoftmaxRegression(weight, bias)
 
 
-def _check_points(x: Tensor, y: Tensor) -> None:
+def _each_its_own(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    if prediction.shape != target.shape:
+        raise ValueError(
+            f"prediction of shape {tuple(prediction.shape)} and target of shape "
+            f"{tuple(target.shape)} differ; reshape one, so that each meets its own."
+        )
+    return floats(prediction), floats(target)
+
+
+def _coordinates(
+    x: Tensor, y: Tensor, different: int = 1
+) -> tuple[torch.dtype, Tensor, Tensor]:
+    """Give the caller's type, and the coordinates of points in float64."""
+    x, y = finite("x", x), finite("y", y)
     if x.dim() != 1 or x.shape != y.shape or len(x) == 0:
         raise ValueError(
             f"x of shape {tuple(x.shape)} and y of shape {tuple(y.shape)} are not the "
             "coordinates of points; both must be vectors of one length, (N,)."
         )
-    _check_finite("x", x)
-    _check_finite("y", y)
-
-
-def _check_varied(x: Tensor) -> None:
-    if (x == x[0]).all():
+    if different > 1 and (x == x[0]).all():
         raise ValueError(f"all x are {x[0].item():g}; a line needs two different ones.")
+    return torch.promote_types(x.dtype, y.dtype), x.double(), y.double()
 
 
-def _check_finite(name: str, values: Tensor) -> None:
-    bad = int((~values.isfinite()).sum())
-    if bad:
+def _check_descent(lr: float, steps: int, weight_decay: float = 0.0) -> int:
+    if not 0 < lr < float("inf"):
+        raise ValueError(f"lr={lr} does not go downhill; choose one above 0, like 0.1.")
+    if not 0 <= weight_decay < float("inf"):
         raise ValueError(
-            f"{name} is not a finite number in {bad} of {values.numel()} places; "
-            "remove or replace those examples."
+            f"weight_decay={weight_decay} does not pull weights to 0; choose 0, or a "
+            "small number above it, like 0.001."
+        )
+    return whole("steps", steps, at_least=0)
+
+
+def _check_bounded(weight: Tensor, lr: float) -> None:
+    if not weight.isfinite().all():
+        raise ValueError(
+            f"the weights have overflowed with lr={lr}; choose a smaller one, or scale "
+            "the columns of x to about 1."
         )
 
 
-def _check_lr(lr: float) -> None:
-    if not lr > 0:
-        raise ValueError(f"lr={lr} does not go downhill; choose one above 0, like 0.1.")
-
-
-def _check_labels(logits: Tensor, labels: Tensor) -> None:
-    if logits.dim() != 2 or labels.shape != logits.shape[:1]:
+def _class_numbers(labels: Tensor, logits: Tensor) -> Tensor:
+    """Give labels as indices of the columns of logits."""
+    labels = torch.as_tensor(labels)
+    if len(logits.shape) != 2 or labels.shape != logits.shape[:1]:
         raise ValueError(
             f"logits of shape {tuple(logits.shape)} and labels of shape "
             f"{tuple(labels.shape)} do not fit; expected (N, K) and (N,)."
         )
-    if labels.is_floating_point():
+    if len(labels) == 0:
+        raise ValueError(
+            f"logits of shape {tuple(logits.shape)} and labels of shape "
+            f"{tuple(labels.shape)} hold no examples to average over."
+        )
+    if labels.is_floating_point() or labels.is_complex():
         raise ValueError(
             f"labels of type {labels.dtype} are not class numbers; use labels.long()."
         )
-    last = logits.shape[1] - 1
-    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) <= last:
+    labels = labels.long()  # true is 1; an index of bool or uint8 would be a mask
+    first, last, n_classes = int(labels.min()), int(labels.max()), logits.shape[1]
+    if first < 0 or last >= n_classes:
         raise ValueError(
-            f"labels run from {int(labels.min())} to {int(labels.max())}, but the "
-            f"{last + 1} columns of logits stand for the classes 0 to {last}."
+            f"labels run from {first} to {last}, but the {n_classes} columns of logits "
+            f"stand for the classes 0 to {n_classes - 1}."
         )
+    return labels

@@ -11,8 +11,9 @@ All numbers are float64. Infinity and NaN pass through; numpy warns where they a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
+from numbers import Real
 from operator import add, matmul, mul, sub, truediv
 from typing import Any, NoReturn, TypeAlias
 
@@ -89,6 +90,21 @@ class Variable:
         """The shape of the data."""
         return self._data.shape
 
+    @property
+    def mT(self) -> Variable:  # noqa: N802 - its name in numpy and torch
+        """The same matrices, each transposed, the last two axes exchanged."""
+        return Variable(self.data.mT, (self, lambda g: g.mT))
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __iter__(self) -> Iterator[Variable]:
+        return map(self.__getitem__, range(len(self)))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.data = self._data  # a copy cannot be changed in place either
+
     def __repr__(self) -> str:
         return f"Variable({np.array2string(self.data, separator=', ', prefix=' ' * 9)})"
 
@@ -105,18 +121,7 @@ class Variable:
         ValueError
             If several numbers have no seed, or one of another shape.
         """
-        if seed is None and self.data.size != 1:
-            raise ValueError(
-                f"backward() starts from one number, not from shape {self.shape}; take "
-                "the sum or the mean first, or pass the gradient to start from as seed."
-            )
-        start = np.ones(self.shape) if seed is None else np.array(seed, np.float64)
-        if start.shape != self.shape:
-            raise ValueError(
-                f"seed of shape {start.shape} does not fit the variable, which has "
-                f"shape {self.shape}; it needs a number for each of the variable's."
-            )
-        pending = {self: start}
+        pending = {self: _seed(self, seed)}
         for variable in reversed(self._inputs_first()):
             gradient = pending.pop(variable)  # complete: all uses came before
             variable.grad = np.asarray(variable.grad + gradient)
@@ -146,15 +151,15 @@ class Variable:
     # The operations: a value, and a rule for each input.
 
     def __add__(self, other: Operand) -> Variable:
-        a, b, x, y = _pair(self, "+", other)
+        a, b, x, y = _pair(self, other)
         return Variable(x + y, (a, lambda g: g), (b, lambda g: g))
 
     def __sub__(self, other: Operand) -> Variable:
-        a, b, x, y = _pair(self, "-", other)
+        a, b, x, y = _pair(self, other)
         return Variable(x - y, (a, lambda g: g), (b, lambda g: -g))
 
     def __mul__(self, other: Operand) -> Variable:
-        a, b, x, y = _pair(self, "*", other)
+        a, b, x, y = _pair(self, other)
         return Variable(
             x * y,
             (a, lambda g: g * y),
@@ -162,26 +167,23 @@ class Variable:
         )
 
     def __truediv__(self, other: Operand) -> Variable:
-        a, b, x, y = _pair(self, "/", other)
-        return Variable(x / y, (a, lambda g: g / y), (b, lambda g: -g * x / y**2))
+        a, b, x, y = _pair(self, other)
+        return Variable(x / y, (a, lambda g: g / y), (b, lambda g: -g * (x / y) / y))
 
     def __matmul__(self, other: Operand) -> Variable:
-        a, b, x, y = _pair(self, "@", other)
+        a, b, x, y = _pair(self, other)
+        x_turned, y_turned = x.mT, y.mT  # (..., K, N), (..., M, K)
         return Variable(
-            x @ y,  # (..., N, K) @ (..., K, M)
-            (a, lambda g: g @ y.swapaxes(-1, -2)),
-            (b, lambda g: x.swapaxes(-1, -2) @ g),
+            x @ y,  # (..., N, K) @ (..., K, M) -> (..., N, M)
+            (a, lambda g: g @ y_turned),
+            (b, lambda g: x_turned @ g),
         )
 
     def __neg__(self) -> Variable:
         return Variable(-self.data, (self, lambda g: -g))
 
     def __pow__(self, n: float) -> Variable:
-        if not isinstance(n, int | float):
-            raise TypeError(
-                f"x ** n takes a plain number n, not a {type(n).__name__}; for "
-                "positive x write (n * x.log()).exp()."
-            )
+        _check_exponent(n)
         x = self.data
         slope = n * x ** (n - 1) if n else np.zeros(x.shape)  # x⁰ is flat, at 0 too
         return Variable(x**n, (self, lambda g: g * slope))
@@ -201,6 +203,11 @@ class Variable:
         y = np.tanh(self.data)
         return Variable(y, (self, lambda g: g * (1 - y**2)))
 
+    def sigmoid(self) -> Variable:
+        """Return every number squashed into the range from 0 to 1."""
+        y = np.exp(-np.logaddexp(0, -self.data))  # 1 / (1 + exp(-x)), never overflowing
+        return Variable(y, (self, lambda g: g * y * (1 - y)))
+
     def relu(self) -> Variable:
         """Return every number, the negative ones as 0; the slope at 0 is 0."""
         x = self.data
@@ -208,24 +215,22 @@ class Variable:
 
     def log_softmax(self, axis: int = -1) -> Variable:
         """Return the logarithm of the softmax along an axis, safe for large numbers."""
+        _check_choices(self, axis)
         x = self.data - self.data.max(axis, keepdims=True)  # the largest becomes 0
         y = x - np.log(np.exp(x).sum(axis, keepdims=True))
         return Variable(y, (self, lambda g: g - np.exp(y) * g.sum(axis, keepdims=True)))
 
     def sum(self, axis: Axis = None, keepdims: bool = False) -> Variable:
         """Return the sum along one axis, several or all."""
-        shape = self.shape
-
-        def rule(g: Array) -> Array:
-            g = g if axis is None or keepdims else np.expand_dims(g, axis)
-            return np.broadcast_to(g, shape)
-
-        return Variable(self.data.sum(axis, keepdims=keepdims), (self, rule))
+        y = self.data.sum(axis, keepdims=True)
+        shape, kept = self.shape, y.shape
+        y = y if keepdims else y.squeeze(axis)
+        return Variable(y, (self, lambda g: np.broadcast_to(g.reshape(kept), shape)))
 
     def mean(self, axis: Axis = None, keepdims: bool = False) -> Variable:
         """Return the mean along one axis, several or all."""
         total = self.sum(axis, keepdims)
-        return total / (self.data.size / total.data.size)
+        return total / (self.data.size / max(total.data.size, 1))
 
     def reshape(self, *shape: int) -> Variable:
         """Return the same numbers in another shape."""
@@ -259,9 +264,12 @@ class Variable:
     def __array_ufunc__(self, ufunc: Any, method: str, *ab: Any, **o: Any) -> Variable:
         """Let ``array + variable`` be ours; refuse all else of numpy's."""
         operators: dict[Any, Callable[..., Variable]] = {
-            np.add: add, np.subtract: sub, np.multiply: mul, np.divide: truediv,
+            np.add: add,
+            np.subtract: sub,
+            np.multiply: mul,
+            np.divide: truediv,
             np.matmul: matmul,
-        }  # fmt: skip
+        }
         if ufunc not in operators or method != "__call__" or o:
             _refusal(f"np.{ufunc.__name__}")()
         a, b = (i if isinstance(i, Variable) else Variable(i) for i in ab)
@@ -280,21 +288,39 @@ def _unbroadcast(g: Array, shape: tuple[int, ...]) -> Array:
     return np.asarray(g.sum(axis=repeated, keepdims=True))
 
 
-def _pair(a: Variable, sign: str, b: Operand) -> Pair:
-    """Give both inputs of an operation and their numbers, if the shapes fit."""
+def _pair(a: Variable, b: Operand) -> Pair:
+    """Give both inputs of an operation as variables, and their numbers."""
     b = b if isinstance(b, Variable) else Variable(b)
-    p, q = a.shape, b.shape
-    if sign == "@":
-        if min(len(p), len(q)) < 2 or p[-1] != q[-2]:
-            raise ValueError(
-                f"{p} @ {q} does not fit: it takes (..., N, K) @ (..., K, M), the same "
-                "K twice; perhaps a transpose() or a reshape(1, -1) is missing."
-            )
-        p, q = p[:-2], q[:-2]  # the batch dimensions broadcast
-    for i, j in zip(reversed(p), reversed(q), strict=False):
-        if i != j and 1 not in (i, j):
-            raise ValueError(
-                f"{a.shape} {sign} {b.shape} does not broadcast: {i} meets {j}; "
-                "counted from the right, sizes must be equal, or one of them 1."
-            )
     return a, b, a.data, b.data
+
+
+def _seed(variable: Variable, seed: ArrayLike | None) -> Array:
+    """Give the gradient to start from, which one number need not be told."""
+    if seed is None and variable.data.size != 1:
+        raise ValueError(
+            f"backward() starts from one number, not from shape {variable.shape}; take "
+            "the sum or the mean first, or pass the gradient to start from as seed."
+        )
+    start = np.ones(variable.shape) if seed is None else np.array(seed, np.float64)
+    if start.shape != variable.shape:
+        raise ValueError(
+            f"seed of shape {start.shape} does not fit the variable, which has shape "
+            f"{variable.shape}; it needs a number for each of the variable's."
+        )
+    return start
+
+
+def _check_exponent(n: object) -> None:
+    if not isinstance(n, Real):
+        raise TypeError(
+            f"x ** n takes a plain number n, not a {type(n).__name__}; for "
+            "positive x write (n * x.log()).exp()."
+        )
+
+
+def _check_choices(scores: Variable, axis: int) -> None:
+    if scores.shape[axis : axis + 1 or None] == (0,):
+        raise ValueError(
+            f"a softmax along axis {axis} of shape {scores.shape} has nothing to "
+            "choose from; that axis needs one entry or more."
+        )

@@ -11,7 +11,7 @@ can do. The modules hold the weights, as in :mod:`torch.nn`.
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Generator, Tensor, nn
@@ -41,8 +41,19 @@ def tanh(x: T) -> T:
 
 
 def sigmoid(x: T) -> T:
-    """Squash every number into the range from 0 to 1."""
-    return (1 + (x / 2).tanh()) / 2  # a tanh, moved and stretched; nothing overflows
+    """Squash every number into the range from 0 to 1.
+
+    Examples
+    --------
+    It is a tanh, moved and stretched, and exact where it is small:
+
+    >>> x = torch.tensor([-2.0, 0.5, 3.0])
+    >>> torch.allclose(sigmoid(x), (1 + tanh(x / 2)) / 2)
+    True
+    >>> sigmoid(torch.tensor(-40.0)).log()
+    tensor(-40.)
+    """
+    return x.sigmoid()
 
 
 def neuron(x: T, weight: T, bias: T) -> T:
@@ -102,20 +113,8 @@ def linear(x: T, weight: T, bias: T) -> T:
     >>> torch.allclose(twice, linear(x, w @ v, w @ torch.ones(4)), atol=1e-5)
     True
     """
-    if len(weight.shape) < 2 or bias.shape[-1:] != weight.shape[-2:-1]:
-        raise ValueError(
-            f"weight of shape {tuple(weight.shape)} and bias of shape "
-            f"{tuple(bias.shape)} make no layer; expected (F, C) and (F,), one row and "
-            "one bias for each of the F neurons."
-        )
-    if x.shape[-1:] != weight.shape[-1:]:
-        raise ValueError(
-            f"x of shape {tuple(x.shape)} does not fit weight of shape "
-            f"{tuple(weight.shape)}: the layer expects {weight.shape[-1]} numbers "
-            "along the last axis of x."
-        )
-    # (..., C) @ (C, F) + (F,) -> (..., F)
-    return x @ weight.transpose(-1, -2) + bias
+    _check_layer(x, weight, bias)
+    return x @ weight.mT + bias  # (..., C) @ (C, F) + (F,) -> (..., F)
 
 
 def feedforward(
@@ -141,6 +140,11 @@ def feedforward(
     result
         (..., K)
 
+    Raises
+    ------
+    ValueError
+        If the parameters do not pair up, or a shape does not fit.
+
     Examples
     --------
     Exclusive or, which no single layer can compute:
@@ -151,21 +155,17 @@ def feedforward(
     >>> feedforward(x, [v, b, w, c]).squeeze(1)
     tensor([0., 1., 1., 0.])
     """
-    weights, biases = parameters[::2], parameters[1::2]
-    if not weights or len(weights) != len(biases):
-        raise ValueError(
-            f"{len(parameters)} parameters do not pair up; a network is a list of "
-            "weight, bias, weight, bias, and so on."
-        )
-    last = len(weights) - 1
-    for i in range(last):
-        x = linear(x, weights[i], biases[i])
-        x = activation(x)  # (..., F)
-    return linear(x, weights[last], biases[last])
+    _check_pairs(parameters)
+    layers = list(zip(parameters[::2], parameters[1::2], strict=True))
+    for weight, bias in layers[:-1]:
+        x = activation(linear(x, weight, bias))  # (..., F)
+    return linear(x, *layers[-1])
 
 
 def descend(parameters: Iterable[T], lr: float) -> None:
     """Take one step of gradient descent, and set the gradients back to 0.
+
+    If one parameter cannot take its step, none does.
 
     Parameters
     ----------
@@ -183,23 +183,7 @@ def descend(parameters: Iterable[T], lr: float) -> None:
     ----------
     :cite:t:`robbins1951stochastic`.
     """
-    if not 0 < lr < float("inf"):
-        raise ValueError(
-            f"lr={lr} does not go downhill; the learning rate must be a positive "
-            "number, for example 0.1."
-        )
-    for position, parameter in enumerate(parameters):
-        gradient = parameter.grad
-        if gradient is None:
-            raise ValueError(
-                f"parameter {position} has no gradient; call loss.backward() first, "
-                "and let the loss depend on it."
-            )
-        if not abs(float(gradient.sum())) < float("inf"):
-            raise ValueError(
-                f"the gradient of parameter {position} is not finite; the loss has "
-                "overflowed, most often because the learning rate is too large."
-            )
+    for parameter, gradient in _gradients(parameters, lr).items():
         parameter.data = parameter.data - lr * gradient
         parameter.grad = 0 * gradient  # gradients add up: the next starts from 0
 
@@ -224,11 +208,7 @@ class Linear(nn.Module):
         self, n_in: int, n_out: int, *, generator: Generator | None = None
     ) -> None:
         super().__init__()
-        if min(n_in, n_out) < 1:
-            raise ValueError(
-                f"a layer from {n_in} to {n_out} numbers computes nothing; both widths "
-                "must be at least 1."
-            )
+        _check_widths([n_in, n_out])
         limit = n_in**-0.5
         weight, bias = torch.empty(n_out, n_in), torch.empty(n_out)
         self.weight = nn.Parameter(weight.uniform_(-limit, limit, generator=generator))
@@ -241,6 +221,9 @@ class Linear(nn.Module):
 
 class MLP(nn.Module):
     """A multilayer perceptron: layers with a bend between them.
+
+    The layers are ordinary modules: one may be exchanged, used twice, or wrapped, as in
+    ``mlp.layers[1] = nn.Sequential(nn.Dropout(0.1), mlp.layers[1])``.
 
     Parameters
     ----------
@@ -284,11 +267,7 @@ class MLP(nn.Module):
         generator: Generator | None = None,
     ) -> None:
         super().__init__()
-        if len(widths) < 2:
-            raise ValueError(
-                f"widths={list(widths)} make no network; give at least how many "
-                "numbers enter and how many leave."
-            )
+        _check_widths(widths)
         self.activation = activation
         self.layers = nn.ModuleList(
             Linear(n_in, n_out, generator=generator) for n_in, n_out in pairwise(widths)
@@ -296,4 +275,61 @@ class MLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """From (..., widths[0]) to (..., widths[-1])."""
-        return feedforward(x, list(self.parameters()), self.activation)
+        *hidden, last = self.layers
+        for layer in hidden:
+            x = self.activation(layer(x))  # (..., F)
+        scores: Tensor = last(x)
+        return scores
+
+
+def _check_layer(x: T, weight: T, bias: T) -> None:
+    if len(weight.shape) < 2 or bias.shape[-1:] != weight.shape[-2:-1]:
+        raise ValueError(
+            f"weight of shape {tuple(weight.shape)} and bias of shape "
+            f"{tuple(bias.shape)} make no layer; expected (F, C) and (F,), one row and "
+            "one bias for each of the F neurons."
+        )
+    if x.shape[-1:] != weight.shape[-1:]:
+        raise ValueError(
+            f"x of shape {tuple(x.shape)} does not fit weight of shape "
+            f"{tuple(weight.shape)}: the layer expects {weight.shape[-1]} numbers "
+            "along the last axis of x."
+        )
+
+
+def _check_pairs(parameters: Sequence[T]) -> None:
+    if not parameters or len(parameters) % 2:
+        raise ValueError(
+            f"{len(parameters)} parameters do not pair up; a network is a list of "
+            "weight, bias, weight, bias, and so on."
+        )
+
+
+def _gradients(parameters: Iterable[T], lr: float) -> dict[T, Any]:
+    """Give the gradient of each parameter, if all of them can take their step."""
+    if not 0 < lr < float("inf"):
+        raise ValueError(
+            f"lr={lr} does not go downhill; the learning rate must be a positive "
+            "number, for example 0.1."
+        )
+    gradients = {parameter: parameter.grad for parameter in parameters}
+    for position, gradient in enumerate(gradients.values()):
+        if gradient is None:
+            raise ValueError(
+                f"parameter {position} has no gradient; call loss.backward() first, "
+                "and let the loss depend on it."
+            )
+        if not torch.as_tensor(gradient).isfinite().all():
+            raise ValueError(
+                f"the gradient of parameter {position} is not finite; the loss has "
+                "overflowed, most often because the learning rate is too large."
+            )
+    return gradients
+
+
+def _check_widths(widths: Sequence[int]) -> None:
+    if len(widths) < 2 or min(widths) < 1:
+        raise ValueError(
+            f"widths={list(widths)} make no network; give two or more, each at least "
+            "1: how many numbers enter, and how many neurons each layer has."
+        )

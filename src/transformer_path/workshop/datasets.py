@@ -6,14 +6,20 @@ come with scikit-learn, and a table of your own is read from a file.
 
 import csv
 import random
+import re
+from collections.abc import Iterator
+from decimal import Decimal
 from functools import cache
-from math import isfinite
+from io import StringIO
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from transformer_path.workshop._inputs import whole
 
 
 class Examples(NamedTuple):
@@ -111,14 +117,16 @@ def digits() -> Splits:
     return Splits(train, validation, test)
 
 
-def table(path: Path | str) -> Examples:
+def table(path: Path | str, *, header: bool | None = None) -> Examples:
     r"""Read your own examples from a CSV file: one a line, the label last.
 
     Parameters
     ----------
     path : path
-        Values separated by commas. A first line without any number is taken for the
-        names of the columns.
+        Values separated by commas, in UTF-8.
+    header : bool, optional
+        Whether the first line holds the names of the columns. If not given, it does
+        where it holds no number.
 
     Returns
     -------
@@ -130,8 +138,9 @@ def table(path: Path | str) -> Examples:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If a line has too few or too many values, or one that is not a number, or a
-        label that is not a whole number from 0 on; the message says where.
+        If the file is not text in UTF-8, a line has too few or too many values, or one
+        that is no number that float32 can hold, or a label that is not a whole number
+        from 0 on; the message says where.
 
     Examples
     --------
@@ -148,17 +157,14 @@ def table(path: Path | str) -> Examples:
             f"there is no file {path} (looked for in {path.absolute().parent}); check "
             "the name, or give the whole path."
         )
-    rows: list[list[float]] = []
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        for cells in (reader := csv.reader(file)):
-            names = reader.line_num == 1 and not any(map(_is_number, cells))
-            if cells and not names:
-                where = f"{path}, line {reader.line_num}"
-                rows.append(_row(cells, len(rows[0]) if rows else len(cells), where))
+    rows = list(_rows(path))
+    if rows and _are_names(*rows[0], header):
+        del rows[0]
     if not rows:
         raise ValueError(f"{path} holds no examples; it needs one line for each.")
-    values = np.array(rows)
-    return Examples(*_tensors(values[:, :-1], values[:, -1]))
+    columns = len(rows[0][1])
+    x, y = zip(*(_example(where, cells, columns) for where, cells in rows), strict=True)
+    return Examples(torch.tensor(x, dtype=torch.float32), torch.tensor(y))
 
 
 def split(
@@ -177,7 +183,7 @@ def split(
     Raises
     ------
     ValueError
-        If a split would be empty.
+        If a split would be empty, or the examples do not have one label each.
 
     Examples
     --------
@@ -185,7 +191,25 @@ def split(
     >>> [len(part.y) for part in parts]
     [6, 2, 2]
     """
+    n, sizes = len(examples.y), _sizes(examples, validation, test)
+    generator = torch.Generator().manual_seed(whole("seed", seed, at_least=0))
+    parts = torch.randperm(n, generator=generator).split_with_sizes(sizes)
+    return Splits(*(Examples(examples.x[rows], examples.y[rows]) for rows in parts))
+
+
+def _sizes(examples: Examples, validation: float, test: float) -> list[int]:
+    """Say how many examples go to each split."""
     n = len(examples.y)
+    if len(examples.x) != n:
+        raise ValueError(
+            f"x has {len(examples.x)} rows and y has {n}; each example needs one of "
+            "both."
+        )
+    if not (0 < validation < 1 and 0 < test < 1):
+        raise ValueError(
+            f"validation={validation} and test={test} must be shares of the examples, "
+            "each between 0 and 1, such as 0.2."
+        )
     sizes = [round(validation * n), round(test * n)]
     sizes.insert(0, n - sum(sizes))
     if min(sizes) < 1:
@@ -193,37 +217,81 @@ def split(
             f"{n} examples with validation={validation} and test={test} give splits of "
             f"{sizes[0]}, {sizes[1]} and {sizes[2]}; each needs at least one."
         )
-    order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
-    parts = order.split_with_sizes(sizes)
-    return Splits(*(Examples(examples.x[rows], examples.y[rows]) for rows in parts))
+    return sizes
 
 
-def _row(cells: list[str], columns: int, where: str) -> list[float]:
+def _rows(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """Give each line that is not empty: where it stands, and its cells."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ValueError(
+            f"{path}, line {line}: the byte {error.object[error.start]:#04x} is not "
+            "text in UTF-8; save the table as CSV in UTF-8."
+        ) from error
+    reader, line = csv.reader(StringIO(text, newline=""), strict=True), 1
+    try:
+        for cells in reader:
+            if cells:
+                yield f"{path}, line {line}", [cell.strip() for cell in cells]
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise ValueError(
+            f"{path}, line {line} is not CSV: {error}; look for a quotation mark "
+            "without its partner."
+        ) from error
+
+
+def _are_names(where: str, cells: list[str], header: bool | None) -> bool:
+    """Whether the first line names the columns; what may be both is refused."""
+    if header is not None:
+        return header
+    numbers = [Decimal(cell) for cell in cells if _NUMBER.fullmatch(cell)]
+    if len(numbers) == len(cells) and {b - a for a, b in pairwise(numbers)} == {1}:
+        raise ValueError(
+            f"{where} counts {cells[0]}, {cells[1]}, ...; if these are the names of "
+            "the columns, pass header=True, if they are an example, header=False."
+        )
+    return not numbers
+
+
+def _example(where: str, cells: list[str], columns: int) -> tuple[list[float], int]:
     if len(cells) != columns or columns < 2:
         raise ValueError(
             f"{where} has {len(cells)} values; expected "
             f"{'2 or more' if columns < 2 else f'{columns} as in the first example'}."
         )
-    for column, cell in enumerate(cells, start=1):
-        if not _is_number(cell):
-            raise ValueError(
-                f"{where}, column {column}: {cell!r} is not a finite number; fill it "
-                "in, or leave the line out."
-            )
-    label = float(cells[-1])
-    if label < 0 or label != int(label):
+    numbers = [_number(f"{where}, column {i}", c) for i, c in enumerate(cells, start=1)]
+    label = numbers.pop()
+    if not 0 <= label < 2**63 or label != int(label):
         raise ValueError(
             f"{where}: the label {cells[-1]!r} is not one of 0, 1, 2, ...; the last "
             "column must number the classes."
         )
-    return [float(cell) for cell in cells]
+    return [float(number) for number in numbers], int(label)
 
 
-def _is_number(cell: str) -> bool:
-    try:
-        return isfinite(float(cell))
-    except ValueError:
-        return False
+def _number(where: str, cell: str) -> Decimal:
+    """Read a number exactly, if float32 has one that is near it."""
+    if not _NUMBER.fullmatch(cell):
+        raise ValueError(
+            f"{where}: {cell!r} is not a finite number; fill it in, or leave the line "
+            "out."
+        )
+    number = Decimal(cell)
+    if number and not _SMALLEST <= abs(number) <= _LARGEST:
+        raise ValueError(
+            f"{where}: {cell!r} does not fit into float32; change the unit of that "
+            "column."
+        )
+    return number
+
+
+# Plain decimal numbers; Python also takes 1_000, inf and the digits of other scripts.
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
+_SMALLEST = float(np.finfo(np.float32).smallest_subnormal)
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 def _tensors(x: np.ndarray, y: np.ndarray) -> tuple[Tensor, Tensor]:

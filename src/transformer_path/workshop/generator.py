@@ -32,7 +32,7 @@ class Made(NamedTuple):
     slope: Array
 
 
-def make(n: int, seed: int) -> Made:
+def make(n: int, seed: int, *, max_shift: int = 47) -> Made:
     """Make ``n`` series, a tenth of each class, in a random order.
 
     Parameters
@@ -41,11 +41,14 @@ def make(n: int, seed: int) -> Made:
         A multiple of 10.
     seed : int
         Decides all that is random; 42 is the published data set's.
+    max_shift : int
+        The largest shift, in positions of the 72 before they are resampled to 40; the
+        shifts run from 0. The published series have 47.
 
     Raises
     ------
     ValueError
-        If ``n`` is not a multiple of 10.
+        If ``n`` is not a multiple of 10, or ``max_shift`` negative.
 
     References
     ----------
@@ -62,6 +65,8 @@ def make(n: int, seed: int) -> Made:
     """
     if n % 10 or n < 10:
         raise ValueError(f"n={n}; it must be a multiple of 10, as many of each class.")
+    if max_shift < 0:
+        raise ValueError(f"max_shift={max_shift}; shifts run from 0 to it: 0 or more.")
     draws, args = RandomState(seed), get_dataset_args()
     low, high = args.padding
     length = args.template_len + high
@@ -72,7 +77,7 @@ def make(n: int, seed: int) -> Made:
     for i in range(n):  # in the order of the package
         padding[i] = low + int(draws.rand() * (high - low + 1))
         height[i] = 1 + args.scale_coeff * (draws.rand() - 0.5)
-        shift[i] = draws.choice(args.max_translation)
+        shift[i] = draws.choice(max_shift + 1)
         smooth[i] = draws.randn(length)
         rough[i] = draws.randn(length)
         slope[i] = args.shear_scale * (draws.rand() - 0.5)

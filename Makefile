@@ -9,7 +9,7 @@ PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 SPHINX := $(BIN)/sphinx-build -c . -d $(BUILD)/doctrees -j 2
 
 .DEFAULT_GOAL := help
-.PHONY: help check html live test examples linkcheck clean
+.PHONY: help check html live test examples elsewhere linkcheck clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s  %s\n", $$1, $$2}' Makefile
@@ -25,13 +25,16 @@ html: $(STAMP)  ## build the book in _build/html, running what has changed
 
 live: $(STAMP)  ## build, open on 127.0.0.1:8000, rebuild on saving a page or a module
 	$(BIN)/sphinx-autobuild -c . -d $(BUILD)/doctrees -j 2 --watch src --watch conf.py \
-	  --ignore '*/__pycache__/*' --ignore '*/docs/_ext/book/outputs/ipython/*' docs $(BUILD)/html
+	  --ignore '*/__pycache__/*' docs $(BUILD)/html
 
 test: check html  ## all of that, then the tests of the pages and of the built book
 	$(PYTEST) docs tests/book tests/browser
 
-examples: $(STAMP)  ## write examples/, the chapters as scripts
-	PYTHONPATH=docs/_ext $(BIN)/python -m book.forms
+examples: html  ## write examples/: the chapters, and their numbers, as scripts
+	PYTHONPATH=src:docs/_ext $(BIN)/python -m book.forms
+
+elsewhere: html  ## build as on an old processor, and compare the numbers
+	PYTHONPATH=src:docs/_ext $(BIN)/python -m book.outputs.elsewhere
 
 linkcheck: $(STAMP)  ## follow every link of the book (needs a network)
 	$(BIN)/sphinx-build -c . -d $(BUILD)/linkcheck/doctrees -j 2 -b linkcheck \

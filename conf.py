@@ -10,16 +10,12 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "docs" / "_ext")]
 from transformer_path.workshop.palette import DARK, LIGHT  # noqa: E402
 
 META = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-IPYTHON = ROOT / "docs" / "_ext" / "book" / "outputs" / "ipython"
 
-# The kernels that run the pages: this tree's package, no profile, style, display or
-# accelerator of the reader's, one thread, and nothing that differs from run to run.
+# What the kernels that run the pages are told besides what every program needs: this
+# tree's package, no accelerator, one thread, nothing that differs from run to run.
 kernel_environment = {
     "PYTHONPATH": str(ROOT / "src"),
-    "IPYTHONDIR": str(IPYTHON),
-    "MATPLOTLIBRC": str(IPYTHON / "matplotlibrc"),
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-    "JUPYTER_PREFER_ENV_PATH": "1",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     "PYTHONHASHSEED": "0",
     "CUDA_VISIBLE_DEVICES": "",
@@ -41,7 +37,6 @@ extensions = [
     "sphinx.ext.doctest",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
-    "sphinx_design",
     "sphinxcontrib.bibtex",
     "sphinxext.opengraph",
     "book",
@@ -87,7 +82,6 @@ pygments_style = "a11y-light"
 pygments_dark_style = "a11y-dark"
 copybutton_selector = "div:not(.output) > div.highlight pre"
 copybutton_exclude = ".linenos, .gp, .go"
-nb_code_prompt_show = "Show the code"
 
 
 def theme(tokens: dict[str, str]) -> dict[str, str]:

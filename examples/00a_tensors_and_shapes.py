@@ -122,9 +122,9 @@ print(flat.mean(1, keepdim=True).shape)
 # 2. Where one of them has no axis, or an axis of length 1, it is used again and again.
 # 3. Everywhere else the lengths must be equal, or there is an error.
 
-#     flat           1097  64          flat                 1097  64
-#     flat.mean(0)         64          flat.mean(1)             1097   error: 64 meets 1097
-#     result         1097  64          flat.mean(1, keepdim) 1097   1   fine
+#     flat          1097  64       flat                   1097  64
+#     flat.mean(0)        64       flat.mean(1)               1097   error
+#     result        1097  64       flat.mean(1, keepdim)  1097   1   fine
 
 centred = flat - flat.mean(0)  # (1097, 64) - (64,)
 print(centred.shape, centred.mean(0).abs().max() < 1e-5)

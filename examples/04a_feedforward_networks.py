@@ -1,18 +1,20 @@
 """Feedforward networks.
 
-Stop 4a of the path as a script: the code of the page, its prose as comments. You will
-have an MLP that equals `torch.nn.Sequential` and runs on your own autograd. Figures are
-drawn, not shown: the page has them. Run it from anywhere:
+Stop 4a of the path as a script: the code of the page
+https://transformer-path.github.io/transformer-path/04a-feedforward-networks.html, its
+prose as comments. You will have an MLP that equals `torch.nn.Sequential` and runs on
+your own autograd. The numbers in the comments are the page's; the script computes and
+prints them. It needs the book's package, runs from anywhere, and can save the figures
+in a folder:
 
+    pip install "transformer-path @ git+https://github.com/transformer-path/transformer-path"
     python examples/04a_feedforward_networks.py
-
-A name in brackets, such as [sigmoid_steepest], stands for a number that the script
-prints.
+    python examples/04a_feedforward_networks.py --figures FOLDER
 """
 
-import matplotlib
+from transformer_path.workshop import script
 
-matplotlib.use("Agg")
+script.start()
 
 
 # The question
@@ -84,14 +86,12 @@ ax.plot(2.15, 1, "o", ms=32, mfc="none", mec=orange, mew=1.8)
 ax.text(2.15, 1, "Σ + b", ha="center", va="center", color=orange, weight="bold")
 ax.annotate("", (3.65, 1), (2.5, 1), arrowprops=arrow | {"shrinkB": 2})
 ax.text(2.95, 1.15, "z")
-ax.add_patch(
-    plots.plt.Rectangle((3.7, 0.55), 0.9, 0.9, fill=False, ec=orange, lw=1.8)
-)
+ax.add_patch(plots.plt.Rectangle((3.7, 0.55), 0.9, 0.9, fill=False, ec=orange, lw=1.8))
 ax.plot([3.8, 4.15, 4.5], [0.72, 0.72, 1.3], color=orange, lw=2)
 ax.annotate("", (5.5, 1), (4.65, 1), arrowprops=arrow | {"shrinkB": 2})
 ax.text(4.98, 1.15, "a")
 ax.set(xlim=(-0.4, 5.7), ylim=(-0.5, 2.5))
-_ = ax.axis("off")
+ax.axis("off")
 
 #     a = relu(Σ_i w_i x_i + b),    relu(z) = max(0, z)
 
@@ -145,7 +145,7 @@ ax.annotate(
 ax.text(*(start + w / 2 + 0.08), "w", weight="bold")
 ax.text(-1.8, -1.2, "silent: 0", color=plots.LIGHT["ink-2"])
 ax.grid(False)
-_ = ax.set(
+ax.set(
     xlabel="x₁",
     ylabel="x₂",
     aspect="equal",
@@ -210,9 +210,9 @@ note(
 )
 
 # - The sigmoid squashes everything into the range from 0 to 1. Nature seems to do it,
-#   and for thirty years networks did. Its slope is at most [sigmoid_steepest]. Ten
-#   layers of it shrink a gradient at least [sigmoid_ten] times; we will meet that
-#   number again two stops from here.
+#   and for thirty years networks did. Its slope is at most 0.25. Ten layers of it
+#   shrink a gradient at least 1,048,576 times; we will meet that number again two stops
+#   from here.
 # - tanh is the same curve, stretched to run from −1 to 1. At zero it passes the
 #   gradient whole; at the edges it, too, goes quiet.
 # - The ReLU, rectified linear unit, is the plainest bend there is. Where it is awake
@@ -276,9 +276,7 @@ note(
 
 def draw_network(ax, widths, names):
     bottom = -(max(widths) + 0.4) / 2
-    places = [
-        [(i, j - (n - 1) / 2) for j in range(n)] for i, n in enumerate(widths)
-    ]
+    places = [[(i, j - (n - 1) / 2) for j in range(n)] for i, n in enumerate(widths)]
     for left, right in pairwise(places):
         for p in left:
             for q in right:
@@ -318,7 +316,7 @@ size = sum(parameter.numel() for parameter in reference.parameters())
 note(reference_size=f"{size:,}")
 assert size == sum(c * f + f for c, f in pairwise([40, 100, 100, 10])) == 15_210
 
-# [reference_size] numbers, where the linear classifier of chapter 1 had 410.
+# 15,210 numbers, where the linear classifier of chapter 1 had 410.
 
 
 # Why it must bend
@@ -330,9 +328,9 @@ assert size == sum(c * f + f for c, f in pairwise([40, 100, 100, 10])) == 15_210
 #     (x W_1ᵀ + b_1) W_2ᵀ + b_2 = x [(W_2 W_1)ᵀ: one matrix] + [b_1 W_2ᵀ + b_2: one
 #     bias]
 
-# One layer, in disguise. Its [reference_size] numbers can say no more than 410 could.
-# Check it on three layers with random weights, not for lack of trust in algebra but
-# because you can:
+# One layer, in disguise. Its 15,210 numbers can say no more than 410 could. Check it on
+# three layers with random weights, not for lack of trust in algebra but because you
+# can:
 
 straight = MLP([40, 100, 100, 10], activation=lambda z: z).double()
 W1, b1, W2, b2, W3, b3 = straight.parameters()
@@ -414,9 +412,8 @@ note(
     spiral_bent=f"{bent.mean():.1%}",
 )
 
-# One layer: [spiral_linear]. Three layers without a bend: [spiral_tower], the same.
-# With it: [spiral_bent]. The bend is not a detail of the recipe. It is the difference
-# between a network and a matrix.
+# One layer: 65%. Three layers without a bend: 65%, the same. With it: 99.5%. The bend
+# is not a detail of the recipe. It is the difference between a network and a matrix.
 
 
 # What the hidden units do
@@ -460,9 +457,7 @@ six = [p.detach() for p in six]
 def draw_points(ax, x, y):
     """Data is ink: full dots and rings."""
     for label, fill in ((0, ink), (1, "none")):
-        ax.plot(
-            *x[y == label].T, "o", ms=3.5, mfc=fill, mec=ink, mew=0.8, alpha=0.8
-        )
+        ax.plot(*x[y == label].T, "o", ms=3.5, mfc=fill, mec=ink, mew=0.8, alpha=0.8)
 
 
 def draw_decision(ax, parameters, reach, n=81):
@@ -506,8 +501,8 @@ moon_accuracy = accuracy(six, *moons(2000, seed=1)).item()
 assert 7 < len(regions) <= 22 and moon_accuracy > 0.97
 note(moon_regions=f"{len(regions)}", moon_accuracy=f"{moon_accuracy:.1%}")
 
-# [moon_regions] regions out of six folds (six lines can make 22 at most), in each of
-# them one single slope, and [moon_accuracy] of 2,000 new points are told apart.
+# 16 regions out of six folds (six lines can make 22 at most), in each of them one
+# single slope, and 99.3% of 2,000 new points are told apart.
 
 
 # Second picture: every layer moves the points
@@ -556,7 +551,7 @@ shadow = torch.stack([across, project(inside, pca(inside, 1))[:, 0]], 1)
 fig, ax = plots.figure(3.4, 3.0)
 draw_points(ax, shadow, y)
 ax.axvline(0, color=orange, lw=2)
-_ = ax.axis("off")
+ax.axis("off")
 
 def best_ruler(points):
     """Accuracy of the best straight cut that gradient descent finds."""
@@ -569,11 +564,10 @@ ruler_before, ruler_inside = best_ruler(x), best_ruler(shadow)
 assert ruler_inside > ruler_before + 0.2
 note(ruler_before=f"{ruler_before:.0%}", ruler_inside=f"{ruler_inside:.0%}")
 
-# A straight cut gets [ruler_before] of the points right where they came in, and
-# [ruler_inside] where the hidden layers have put them. Nobody designed that layer's
-# features. They were learned, because the loss could be lowered that way. Learning the
-# features along with the classifier is what the word "deep" in deep learning stands
-# for.
+# A straight cut gets 71% of the points right where they came in, and 100% where the
+# hidden layers have put them. Nobody designed that layer's features. They were learned,
+# because the loss could be lowered that way. Learning the features along with the
+# classifier is what the word "deep" in deep learning stands for.
 
 
 # Watching it learn
@@ -591,15 +585,15 @@ for step, (weights, loss) in film.items():
     film_strip.add(
         fig, f"Step {step:,}: loss {loss:.3f}, {right:.0%} of the points right."
     )
-print(film_strip)
+script.keep(film_strip)
 
 film_losses = [loss for _, loss in film.values()]
 assert film_losses[0] > 0.6 and film_losses[-1] < 0.02
 note(film_first=f"{film_losses[0]:.2f}", film_last=f"{film_losses[-1]:.3f}")
 
-# The loss fell from [film_first] to [film_last]. Note where the dark and light areas
-# end up between and beyond the points: there the network invents. It has to answer
-# everywhere, also where nobody has ever asked.
+# The loss fell from 0.70 to 0.002. Note where the dark and light areas end up between
+# and beyond the points: there the network invents. It has to answer everywhere, also
+# where nobody has ever asked.
 
 
 # Is there anything it cannot draw?
@@ -662,6 +656,7 @@ for n in widths:
     )
     ax.set(xlabel="x", xlim=(-2, 2), ylim=(-1.7, 1.7))
     stepper.add(fig, f"{n} hidden units: off by {error(by_hand(n)):.3f}.")
+script.keep(stepper)
 
 # How fast does the error fall? Between two neighbouring turns a smooth curve leaves its
 # chord by an amount that goes with the square of their distance. Twice the units, a
@@ -738,9 +733,7 @@ folds_slope, stairs_slope = (
 assert abs(folds_slope + 2) < 0.1 and abs(stairs_slope + 1) < 0.1
 best_trained, hand_written = trained_errors[:, -1].min(), folds_error[-1]
 assert trained_errors[:, 0].mean() < folds_error[1] * 1.4
-assert (
-    best_trained > 5 * hand_written
-)  # every seed is far from what the width allows
+assert best_trained > 5 * hand_written  # every seed is far from what the width allows
 note(
     folds_slope=f"{folds_slope:.2f}".replace("-", "−"),
     stairs_slope=f"{stairs_slope:.2f}".replace("-", "−"),
@@ -750,11 +743,11 @@ note(
     trained_times=f"{trained_errors[:, -1].mean() / hand_written:.0f}",
 )
 
-# Measured slopes: [folds_slope] and [stairs_slope]. The universal approximation theorem
-# says that it works for any continuous function on a bounded region, in any number of
-# dimensions, and for any bend that is no polynomial (Cybenko, 1989; Hornik, 1991;
-# Leshno et al., 1993). In two dimensions you add ramps to towers and towers to
-# landscapes; exercise 4.3 builds one.
+# Measured slopes: −1.97 and −1.00. The universal approximation theorem says that it
+# works for any continuous function on a bounded region, in any number of dimensions,
+# and for any bend that is no polynomial (Cybenko, 1989; Hornik, 1991; Leshno et al.,
+# 1993). In two dimensions you add ramps to towers and towers to landscapes; exercise
+# 4.3 builds one.
 
 # Read the small print, though. The theorem says that good weights exist at some width.
 # It does not say how wide, and in many dimensions the towers run into the billions. It
@@ -797,6 +790,7 @@ for k in range(1, 7):
         fig,
         f"{k} hidden layer{'s' * (k > 1)}, {2 * k} units: {2**k} straight pieces.",
     )
+script.keep(stepper)
 
 # One hidden layer would need a unit for each turn: 63 for the last picture, which has
 # 12. At twenty layers it is 40 units against a million. So depth can buy an exponential
@@ -817,9 +811,7 @@ def pieces(x, parameters):
 
 
 inner = torch.linspace(0, 1, 100_001, dtype=torch.float64)[:, None] * 0.99998 + 7e-6
-folded_pieces = [
-    pieces(inner, [p.double() for p in folded(k)]) for k in range(1, 9)
-]
+folded_pieces = [pieces(inner, [p.double() for p in folded(k)]) for k in range(1, 9)]
 assert folded_pieces == [2**k for k in range(1, 9)]
 
 walk = torch.linspace(-3, 3, 20_001)[:, None]
@@ -855,9 +847,7 @@ possible = [65] + [(64 // depth) ** depth for depth in depths[1:]]
 ax.plot(depths, possible, color=plots.LIGHT["ink"], marker="o", lw=1.5, ls="--")
 for depth, counts in found.items():
     ax.plot([depth] * 10, counts, "v", ms=4, color=orange, alpha=0.5)
-ax.plot(
-    depths, [np.mean(counts) for counts in found.values()], color=orange, lw=1.8
-)
+ax.plot(depths, [np.mean(counts) for counts in found.values()], color=orange, lw=1.8)
 plots.label_end(ax, 8, possible[-1], "possible")
 plots.label_end(ax, 8, np.mean(found[8]), "found", "mlp")
 
@@ -868,10 +858,10 @@ note(
     pieces_deep=f"{np.mean(found[8]):.0f}",
 )
 
-# One layer of 64 units gives [pieces_shallow] pieces on average. Eight layers of 8 give
-# [pieces_deep]. The exponential number is possible; what you get is about one piece a
-# unit, and training hardly changes that (Hanin and Rolnick, 2019). A theorem about the
-# best weights is no promise about yours.
+# One layer of 64 units gives 54 pieces on average. Eight layers of 8 give 20. The
+# exponential number is possible; what you get is about one piece a unit, and training
+# hardly changes that (Hanin and Rolnick, 2019). A theorem about the best weights is no
+# promise about yours.
 
 # So let the spirals decide, and let them decide fairly: at equal numbers of parameters.
 # Three depths, four sizes, eight seeds make 96 networks. Networks of different widths
@@ -884,9 +874,7 @@ def filled_up(parameters, width):
     for i, p in enumerate(parameters):
         rows = 0 if i >= last else width - len(p)
         columns = 0 if i == 0 or p.dim() == 1 else width - p.shape[1]
-        filled.append(
-            F.pad(p, (0, columns, 0, rows) if p.dim() == 2 else (0, rows))
-        )
+        filled.append(F.pad(p, (0, columns, 0, rows) if p.dim() == 2 else (0, rows)))
     return filled
 
 
@@ -949,13 +937,13 @@ note(
     depth_small=f"{small.mean():.0%}",
 )
 
-# With about 160 parameters, one layer reaches [depth_one], two [depth_two], three
-# [depth_three]. Width counts: at 32 parameters it was [depth_small]. Depth, here, buys
-# nothing. That is an honest result, and you should keep it in mind when somebody
-# explains the success of deep learning with the folded paper. Deep networks can do more
-# with less. To make them do it, somebody has to learn how to train them, and to give
-# each layer work that suits the data. The rest of this path, from chapter 5 to the
-# transformer, is about those two things.
+# With about 160 parameters, one layer reaches 98.8%, two 97.3%, three 93.8%. Width
+# counts: at 32 parameters it was 77%. Depth, here, buys nothing. That is an honest
+# result, and you should keep it in mind when somebody explains the success of deep
+# learning with the folded paper. Deep networks can do more with less. To make them do
+# it, somebody has to learn how to train them, and to give each layer work that suits
+# the data. The rest of this path, from chapter 5 to the transformer, is about those two
+# things.
 
 
 # Proof
@@ -1026,10 +1014,7 @@ gaps = [
     for v, p, q in zip(variables, ours.parameters(), theirs.parameters())
 ]
 moved = (
-    (theirs[0].weight - network([40, 100, 100, 10]).layers[0].weight)
-    .abs()
-    .max()
-    .item()
+    (theirs[0].weight - network([40, 100, 100, 10]).layers[0].weight).abs().max().item()
 )
 assert max(gaps) < 1e-10 < 1e-3 < moved
 note(parity_moved=f"{moved:.2f}")
@@ -1057,9 +1042,9 @@ for step in range(2001):
 assert apart[100] < 1e-13 and apart[2000] > 30 * apart[100]
 note(apart_100=tiny(apart[100]), apart_2000=tiny(apart[2000]))
 
-# After a hundred steps, in which weights moved by up to [parity_moved], no weight of
-# the three networks differs by more than [parity]. Everything you use from here on
-# under the name of `torch.nn` is something you have written yourself.
+# After a hundred steps, in which weights moved by up to 0.11, no weight of the three
+# networks differs by more than 2 · 10⁻¹⁶. Everything you use from here on under the
+# name of `torch.nn` is something you have written yourself.
 
 
 # The experiment
@@ -1087,9 +1072,7 @@ def right(parameters, split):
 for step in range(3000):
     rows = draw.integers(0, len(series), 100)
     began = perf_counter()
-    loss = cross_entropy(
-        feedforward(Variable(series[rows]), variables), answers[rows]
-    )
+    loss = cross_entropy(feedforward(Variable(series[rows]), variables), answers[rows])
     loss.backward()
     descend(variables, lr=0.3)
     seconds["ours"].append(perf_counter() - began)
@@ -1130,13 +1113,12 @@ note(
     time_step_ratio=f"{ours_ms / torch_ms:.2f}",
 )
 
-# It fits [own_train] of the training series, the ones that no linear model could fit.
-# Two hidden layers, and the wall of chapter 1 is gone. A step of ours took
-# [time_step_ours], one of torch's [time_step_torch]: a ratio of [time_step_ratio] on
-# the machine that built this page, one thread each. A ratio near one is no feat of
-# ours: at this size the time goes into calling operations, not into computing them.
-# Make the layers wide, or use a GPU or single precision, and torch pulls away; that is
-# why we use it from here on.
+# It fits 100.0% of the training series, the ones that no linear model could fit. Two
+# hidden layers, and the wall of chapter 1 is gone. A step of ours took 0.78 ms, one of
+# torch's 0.70 ms: a ratio of 1.12 on the machine that built this page, one thread each.
+# A ratio near one is no feat of ours: at this size the time goes into calling
+# operations, not into computing them. Make the layers wide, or use a GPU or single
+# precision, and torch pulls away; that is why we use it from here on.
 
 
 # Where it fails
@@ -1144,12 +1126,11 @@ note(
 
 # To exist is not to be found:
 
-# With 128 hidden units the weights that we wrote down by hand miss the curve by
-# [hand_written]. Gradient descent, given the same 128 units, misses it by
-# [trained_mean], which is [trained_times] times as much; the luckiest of five seeds by
-# [trained_best]. The theorem promises weights, not a way to them.
+# With 128 hidden units the weights that we wrote down by hand miss the curve by 0.0017.
+# Gradient descent, given the same 128 units, misses it by 0.139, which is 84 times as
+# much; the luckiest of five seeds by 0.116. The theorem promises weights, not a way to
+# them.
 
-# And on MNIST-1D the weights that were found are right for [own_train] of the series
-# seen in training, but for [own_test] of those in the test set. How to train well, and
-# how much of what is learned carries over to what was never seen: that is training and
-# overfitting.
+# And on MNIST-1D the weights that were found are right for 100.0% of the series seen in
+# training, but for 63.6% of those in the test set. How to train well, and how much of
+# what is learned carries over to what was never seen: that is training and overfitting.

@@ -13,6 +13,12 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup
 
+from book.forms import style, three
+from book.forms.notebook import NUMBERS as NAME_OF_NUMBERS
+from book.forms.page import PageError, project
+from book.forms.tex import plain
+from book.outputs import numbers
+
 ROOT = Path(__file__).parents[2]
 BOOK = Path(os.environ.get("BOOK_HTML", ROOT / "_build" / "html")).resolve()
 EXAMPLES = sorted((ROOT / "examples").glob("[0-9][0-9]*.py"))
@@ -38,7 +44,7 @@ from transformer_path.workshop.notes import note
 
 total = sum([1, 2])
 note(total=f"{total}")
-total
+print(total)
 ```
 
 :::{sidenote}
@@ -48,18 +54,21 @@ Nothing **bold**.
 $$ s = \sum_{n=1}^{N} x_n $$ (sum)
 
 ```{code-cell}
-:tags: [remove-cell]
-secret = 1
-```
-
-```{code-cell}
-:tags: [remove-cell]
+---
+tags: [hide-input]
+---
 note(double=f"{2 * total}")
 ```
 
 ```{code-cell}
 fig, ax = plots.figure()
-fig
+ax.plot([1, 2]);
+```
+
+```{code-cell}
+stepper = plots.Stepper("a line")
+stepper.add(plots.figure()[0], "once")
+stepper
 ```
 
 :::{beside}
@@ -105,11 +114,7 @@ A book.
 """
 
 
-@pytest.fixture
-def three():
-    from book.forms import three
-
-    return three
+NUMBERS = {"01-adding-up": {"total": "3", "double": "6", "time_sum": "0.1 s"}}
 
 
 @pytest.fixture
@@ -124,62 +129,87 @@ def docs(tmp_path):
     return folder
 
 
-def test_a_script_reads_as_if_written_by_hand(three, docs):
-    text = three.forms(docs)["01_adding_up.py"]
+@pytest.fixture
+def built(tmp_path):
+    """The numbers as a build leaves them."""
+    folder = tmp_path / "built"
+    folder.mkdir()
+    for page, texts in NUMBERS.items():
+        noted = {n: {"data": {"text/plain": repr(t)}} for n, t in texts.items()}
+        (folder / f"{page}.glue.json").write_text(json.dumps(noted))
+    return folder
+
+
+def test_a_script_reads_as_if_written_by_hand(docs):
+    text = three.forms(docs, NUMBERS)["01_adding_up.py"]
     ast.parse(text)
     assert text.startswith('"""Adding up.\n')
     assert "    python examples/01_adding_up.py\n" in text
-    assert "such as [total], stands" in text
+    assert f'    pip install "transformer-path @ git+{project().repository}"\n' in text
+    assert "script import" not in text.partition("script.start()")[0].split('"""')[1]
     comment = " ".join(re.findall(r"^# (.*)", text, re.MULTILINE))
     assert (
         "What is more than one? Knuth (1968) says 1/2 μ_k², and the rest "
-        "(https://example.org) is [total], see (sum)." in comment
+        "(https://example.org) is 3, see (sum)." in comment
     )
     assert "#     s = Σ_(n=1)^N x_n    (sum)\n" in text
     assert "#     x       `(N,)`\n" in text
     assert "# - one item, continued\n# - another\n" in text.replace("\n\n", "\n")
     assert "# Too small:\n" in text
     assert "transformer_path.workshop.notes.note" in text
-    assert "print(total)" in text
-    assert "\nfig\n" not in text
-    for leftover in ("secret", "{", "Change a number", "A book", "target", "Because"):
+    assert "\nax.plot([1, 2])\n" in text
+    assert "\nscript.keep(stepper)\n" in text
+    for leftover in ("{", "Change a number", "A book", "target", "Because"):
         assert leftover not in comment
-    assert max(map(len, text.splitlines())) <= 88
+    assert max(map(len, text.splitlines()[10:])) <= 88
 
 
-def test_a_script_runs_alone_and_prints_its_numbers(three, docs, tmp_path):
-    three.write(docs, tmp_path / "examples")
+def test_a_script_runs_alone_and_prints_its_numbers(docs, built, tmp_path):
+    three.write(docs, tmp_path / "examples", built)
     path = tmp_path / "examples" / "01_adding_up.py"
-    assert run(path, tmp_path).splitlines() == ["total = 3", "3", "double = 6"]
+    (tmp_path / "here").mkdir()
+    assert run(path, tmp_path / "here").splitlines() == ["total = 3", "3", "double = 6"]
+    assert list((tmp_path / "here").iterdir()) == []
 
 
-def test_a_notebook_is_plain_and_asks_for_answers(three, docs):
-    text = three.forms(docs)["01_adding_up.ipynb"]
+def test_a_script_saves_its_figures_on_demand(docs, built, tmp_path):
+    three.write(docs, tmp_path / "examples", built)
+    run(tmp_path / "examples" / "01_adding_up.py", tmp_path, "--figures", "new/figures")
+    saved = sorted((tmp_path / "new" / "figures").iterdir())
+    assert [path.name for path in saved] == ["figure-01.svg", "stepper-01.html"]
+    assert all("<svg" in path.read_text("utf-8") for path in saved)
+
+
+def test_a_notebook_is_plain_and_asks_for_answers(docs):
+    text = three.forms(docs, NUMBERS)["01_adding_up.ipynb"]
     book = nbformat.reads(text, as_version=4)
     nbformat.validate(book)
     prose = "\n".join(c.source for c in book.cells if c.cell_type == "markdown")
     cells = [c.source for c in book.cells if c.cell_type == "code"]
     assert not re.search(r"^(:::|```\{)|\{\w[\w:]*\}`", prose, re.MULTILINE)
     assert r"x_n \tag{1}" in prose
-    assert "see (1)" in prose
+    assert "[the rest](https://example.org) is 3, see (1)" in prose
     assert "> Nothing **bold**." in prose
-    assert "def note(" in prose
+    assert "def note(**numbers)" in prose
     assert "<details><summary>Solution</summary>" in prose
     assert re.search(r"\]\(https://\S*/02-next\.html\)", prose)
     assert "%pip install" in cells[0]
+    assert project().repository in cells[0]
+    assert "note(total=" in cells[1]
     assert 'check("1.1", answer)' in cells[-1]
-    assert not any("secret" in cell for cell in cells)
     assert not any(c.get("outputs") for c in book.cells)
-    assert text == three.forms(docs)["01_adding_up.ipynb"]  # the same ids again
+    assert book.metadata[NAME_OF_NUMBERS] == {"total": "3"}
+    assert text == three.forms(docs, NUMBERS)["01_adding_up.ipynb"]  # the same ids
 
 
-def test_writing_is_up_to_date_and_clears_away(three, docs, tmp_path):
+def test_writing_is_up_to_date_and_clears_away(docs, built, tmp_path):
     target = tmp_path / "examples"
-    assert len(three.write(docs, target)) == 2
-    assert three.write(docs, target) == []
+    assert len(three.write(docs, target, built)) == 2
+    assert three.write(docs, target, built) == []
     (target / "README.md").write_text("kept")
     (docs / "01-adding-up.md").rename(docs / "02-adding-up.md")
-    names = {path.name for path in three.write(docs, target)}
+    (built / "01-adding-up.glue.json").rename(built / "02-adding-up.glue.json")
+    names = {path.name for path in three.write(docs, target, built)}
     assert names == {
         "01_adding_up.py",
         "01_adding_up.ipynb",
@@ -193,43 +223,151 @@ def test_writing_is_up_to_date_and_clears_away(three, docs, tmp_path):
     ]
 
 
-def test_the_book_carries_the_forms(three, tmp_path):
+def test_a_written_number_stays_unless_it_is_another():
+    written = {"p": {"a": "37.6%", "b": "37.6%", "time_c": "1 s"}}
+    built = {"p": {"a": "37.7%", "b": "39.0%", "time_c": "9 s", "d": "4"}, "q": {}}
+    assert three.settled(built, written) == {
+        "p": {"a": "37.6%", "b": "39.0%", "time_c": "1 s", "d": "4"},
+        "q": {},
+    }
+
+
+def test_the_book_carries_the_forms(tmp_path):
     (tmp_path / "examples").mkdir()
     (tmp_path / "examples" / "01_a.py").write_text("")
     builder = SimpleNamespace(format="html")
-    app = SimpleNamespace(
-        builder=builder, outdir=tmp_path / "out", confdir=ROOT.parent / tmp_path
-    )
+    app = SimpleNamespace(builder=builder, outdir=tmp_path / "out", confdir=tmp_path)
     three.copy(app, None)
     assert [p.name for p in (tmp_path / "out" / "examples").iterdir()] == ["01_a.py"]
 
 
-def test_the_committed_forms_are_those_of_the_pages(three):
+MISTAKES = [  # before, after, how the line that is named begins, what is said
+    ("Nothing", "\n{cite:p}`who`", "{cite", "'who' is cited, and docs/references.bib"),
+    ("  continued", "  {cite:t}`who`", "- one item", "'who' is cited"),
+    (
+        "It is {glue:text}`total`",
+        "It is {glue:text}`half`",
+        "It is",
+        "the number 'half'",
+    ),
+    ("`total`, see", "`half`, see", "What is", "the number 'half' is pasted"),
+    ("print(total)", "total", "```{code", "this cell ends in the value total"),
+    ("- another", "- {cite:t}`who`", "- {cite", "'who' is cited"),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "at", "message"), MISTAKES)
+def test_what_a_form_cannot_show_is_an_error_with_its_line(
+    docs, before, after, at, message
+):
+    path = docs / "01-adding-up.md"
+    text = PAGE.replace(before, after)
+    assert text != PAGE
+    path.write_text(text)
+    line = [line.startswith(at) for line in text.splitlines()].index(True) + 1
+    said = re.escape(f"docs/01-adding-up.md:{line}: {message}")
+    with pytest.raises(PageError, match=said):
+        three.forms(docs, NUMBERS)
+
+
+def test_tex_that_no_comment_can_show_is_an_error_with_its_line(docs, monkeypatch):
+    def refuse(tex):
+        if "sum" in tex:
+            raise ValueError("no comment can show this")
+        return tex
+
+    monkeypatch.setattr("book.forms.script.plain", refuse)
+    line = PAGE.splitlines().index(r"$$ s = \sum_{n=1}^{N} x_n $$ (sum)") + 1
+    with pytest.raises(PageError, match=rf"^docs/01-adding-up.md:{line}: no comment"):
+        three.forms(docs, NUMBERS)
+
+
+def test_the_committed_forms_are_those_of_the_pages():
     committed = {
         path.name: path.read_text("utf-8")
         for path in (ROOT / "examples").glob("[0-9][0-9]*")
         if path.suffix in {".py", ".ipynb"}
     }
-    fresh = three.forms(ROOT / "docs")
+    fresh = three.forms(ROOT / "docs", three.written_numbers(ROOT / "docs"))
     stale = sorted(
         name for name in {*fresh, *committed} if fresh.get(name) != committed.get(name)
     )
     assert not stale, f"{', '.join(stale)} differ from the pages; run: make examples"
 
 
+def test_every_cell_of_the_pages_is_in_style():
+    assert style.go_through(ROOT / "docs", mend=False) == []
+
+
+STYLES = {
+    "```{code-cell}\n:tags: [given]\n\nx = [1,\n2]\n```\n": (
+        "```{code-cell}\n---\ntags: [given]\n---\nx = [1, 2]\n```\n"
+    ),
+    "```{code-cell} python\n\na = 'b'\nplot(a) ;\n```\n": (
+        '```{code-cell} python\na = "b"\nplot(a);\n```\n'
+    ),
+}
+
+
+def test_a_cell_is_brought_into_style_and_its_line_is_named(tmp_path):
+    page = tmp_path / "01-page.md"
+    page.write_text("# Page\n\n" + "\nWords.\n\n".join(STYLES))
+    said = ["01-page.md:3: this cell is not in style"]
+    said += ["01-page.md:12: this cell is not in style"]
+    assert style.go_through(tmp_path, mend=False) == said
+    assert len(style.go_through(tmp_path, mend=True)) == 2
+    assert page.read_text() == "# Page\n\n" + "\nWords.\n\n".join(STYLES.values())
+    assert style.go_through(tmp_path, mend=False) == []
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("---\ntags: [remove-cell]\n---\n1", "01-page.md:3: remove-cell means nothing"),
+        ("---\ntags: [given]\n---\nx = 1\nx = (", r"01-page.md:8: '\(' was never"),
+    ],
+)
+def test_a_cell_that_cannot_be_is_an_error_with_its_line(tmp_path, cell, message):
+    (tmp_path / "01-page.md").write_text(f"# Page\n\n```{{code-cell}}\n{cell}\n```\n")
+    with pytest.raises(PageError, match=f"^{message}"):
+        style.go_through(tmp_path, mend=False)
+
+
+@pytest.mark.book
+def test_the_committed_numbers_are_those_of_the_built_book():
+    built = three.built_numbers(BOOK.parent / "jupyter_execute")
+    if not built:
+        pytest.skip("the book is not built: make html")
+    for page, written in three.written_numbers(ROOT / "docs").items():
+        assert written, f"{page} has no numbers; run: make examples"
+        now = {name: built[page].get(name, "is missing") for name in written}
+        assert moved(without_times(written), without_times(now)) == []
+
+
 @pytest.mark.book
 @pytest.mark.slow
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_a_script_gives_the_numbers_of_its_page(path, tmp_path):
-    if not (BOOK / f"{path.stem.replace('_', '-')}.html").exists():
+    page = path.stem.replace("_", "-")
+    if not (BOOK / f"{page}.html").exists():
         pytest.skip("the book is not built: make html")
-    glued = numbers_of_the_page(path.stem.replace("_", "-"))
+    glued = three.built_numbers(BOOK.parent / "jupyter_execute")[page]
     assert glued, "the page's numbers are lost: make html"
-    printed = dict(re.findall(r"^(\w+) = (.*)$", run(path, tmp_path), re.MULTILINE))
+    # As many threads as no machine's default would have.
+    said = run(path, tmp_path, OMP_NUM_THREADS="3")
+    printed = dict(re.findall(r"^(\w+) = (.*)$", said, re.MULTILINE))
     assert list(tmp_path.iterdir()) == [], "the script left files behind"
     assert sorted(glued.keys() - printed.keys()) == []
-    compared = [name for name in glued if not name.startswith("time_")]
-    assert {n: printed[n] for n in compared} == {n: glued[n] for n in compared}
+    shown = {name: printed[name] for name in glued}
+    assert moved(without_times(glued), without_times(shown)) == []
+
+
+def without_times(numbers: dict[str, str]) -> dict[str, str]:
+    return {n: text for n, text in numbers.items() if not n.startswith("time_")}
+
+
+def moved(before: dict[str, str], after: dict[str, str]) -> list[tuple[str, ...]]:
+    return list(numbers.moved(before, after))
 
 
 @pytest.mark.book
@@ -249,14 +387,13 @@ def test_a_notebook_shows_the_same_lines_of_the_package_as_its_page(path):
     assert in_notebook == on_page
 
 
-def run(path: Path, folder: Path) -> str:
-    """Run a script in a clean process and an empty folder, as a reader may."""
-    quiet = {"OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
+def run(path: Path, folder: Path, *arguments: str, **environment: str) -> str:
+    """Run a script in a clean process and a folder of its own, as a reader may."""
     keep = {k: v for k, v in os.environ.items() if k in {"PATH", "HOME"}}
     done = subprocess.run(
-        [sys.executable, str(path)],
+        [sys.executable, str(path), *arguments],
         cwd=folder,
-        env=keep | quiet,
+        env=keep | {"PYTHONPATH": str(ROOT / "src")} | environment,
         capture_output=True,
         text=True,
         check=False,
@@ -267,19 +404,7 @@ def run(path: Path, folder: Path) -> str:
     return done.stdout
 
 
-def numbers_of_the_page(docname: str) -> dict[str, str]:
-    """Read the numbers that a page noted when the book was built."""
-    file = BOOK.parent / "jupyter_execute" / f"{docname}.glue.json"
-    if not file.exists():
-        return {}
-    noted = json.loads(file.read_text())
-    texts = {name: output["data"]["text/plain"] for name, output in noted.items()}
-    return {name: ast.literal_eval(text) for name, text in texts.items()}
-
-
-def test_the_formulas_of_comments_are_typed_by_hand(three):
-    from book.forms.tex import plain
-
+def test_the_formulas_of_comments_are_typed_by_hand():
     cases = {
         r"\frac{1}{N} \sum_{n=1}^{N} \lVert x_n - \mu \rVert^2": (
             "1/N Σ_(n=1)^N ‖x_n - μ‖²"

@@ -60,7 +60,7 @@ def test_a_page_that_pastes_is_written_again(book):
 
 def test_a_page_runs_again_with_another_version_of_a_package(book):
     book.build()
-    metadata = "packages/deeper-1.0.dist-info/METADATA"
+    metadata = "site-packages/deeper-1.0.dist-info/METADATA"
     book.change(metadata, "Version: 1.0", "Version: 1.1")
     assert book.build().ran == {"middle"}
 

@@ -10,16 +10,19 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 
+from book.board.table import Line, table
+
 ROOT = Path(__file__).parents[2]
 EXTENSIONS = ROOT / "docs" / "_ext"
-
-from book.board.table import Line, table
 
 CONFIGURATION = """
 extensions = ["myst_nb", "book"]
 exclude_patterns = ["_build"]
+fresh_source_root = SRC
 html_theme = "basic"
 nb_execution_mode = "cache"
+kernel_environment = {"PYTHONPATH": SRC, "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+suppress_warnings = ["concepts"]
 """
 BOARD = """# Board
 
@@ -54,10 +57,9 @@ ROW = {
 
 
 @pytest.fixture
-def book(tmp_path, monkeypatch):
-    monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "1")
-    monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
-    (tmp_path / "conf.py").write_text(CONFIGURATION)
+def book(tmp_path):
+    source = f"SRC = {str(ROOT / 'src')!r}"
+    (tmp_path / "conf.py").write_text(source + CONFIGURATION)
     (tmp_path / "index.md").write_text(BOARD)
     (tmp_path / "brief.md").write_text("# Brief\n\n```{leaderboard}\n:brief:\n```\n")
     return tmp_path
@@ -72,20 +74,11 @@ def write_page(book, name, row=ROW, title="Feedforward", stop="4a", docname="pag
 def build(book, builder="html"):
     out = book / "_build" / builder
     warnings = book / "warnings.txt"
-    command = [
-        sys.executable,
-        "-m",
-        "sphinx",
-        "-q",
-        "-b",
-        builder,
-        "-w",
-        warnings,
-        "-d",
-    ]
-    environment = {**os.environ, "PYTHONPATH": str(EXTENSIONS), "NO_COLOR": "1"}
+    command = [sys.executable, "-m", "sphinx", "-q", "-b", builder, "-w", warnings]
+    path = os.pathsep.join(map(str, (ROOT / "src", EXTENSIONS)))
+    environment = {**os.environ, "PYTHONPATH": path, "NO_COLOR": "1"}
     done = subprocess.run(
-        [*command, book / "_build" / "doctrees", book, out],
+        [*command, "-d", book / "_build" / "doctrees", book, out],
         env=environment,
         capture_output=True,
         text=True,
@@ -166,8 +159,8 @@ def test_other_builders_get_a_list(book):
 
 
 LINES = [
-    Line(label="<one>", colour="mlp", accuracies=(70.0,)),
-    Line(label="two", colour="cnn", accuracies=(80.0, 90.0), shuffled=(50.0, 52.0)),
+    Line(label="<one>", colour="mlp", accuracies=(0.7,)),
+    Line(label="two", colour="cnn", accuracies=(0.8, 0.9), shuffled=(0.5, 0.52)),
 ]
 
 

@@ -48,15 +48,12 @@ $$ y = x^2 $$
 ```
 
 ```{source} tiny_module.Square
-:lines: 1-2
 ```
 
 ```{source} tiny_module.root
-:no-checks:
 ```
 
 ```{code-cell}
-:tags: [hide-input]
 from transformer_path.workshop import plots
 ```
 
@@ -72,11 +69,46 @@ plots.curves(ax, [0, 1], [0, 1], "mlp", label="MLP")
 
 ```{code-cell}
 ---
+tags: [hide-input]
+---
+def falling():
+    return [1, 0]
+
+
+assert falling()
+```
+
+```{code-cell}
+import math
+
+from transformer_path.workshop import plots
+
+print("two is", math.sqrt(4))
+assert True
+```
+
+```{code-cell}
+---
 mystnb:
   image: {alt: "another line"}
 ---
 fig, ax = plots.figure()
-plots.curves(ax, [0, 1], [1, 0], "cnn");
+plots.curves(ax, [0, 1], falling(), "cnn");
+```
+
+```{code-cell}
+assert not print("an output")
+```
+
+```{code-cell}
+---
+tags: [show-all]
+mystnb:
+  image: {alt: "a third line"}
+---
+assert falling()
+fig, ax = plots.figure()
+ax.plot([1, 2]);
 ```
 
 ```{code-cell}
@@ -86,6 +118,13 @@ for i in range(3):
     ax.plot(i, 0, "o", color=plots.LIGHT["key"])
     stepper.add(fig, f"x = {i} & more")
 stepper
+```
+
+```{code-cell}
+---
+tags: [hide-input]
+---
+late = 1
 ```
 
 :::{failure} It is *blind*
@@ -104,6 +143,10 @@ answer = 1
 ```
 :::
 ::::
+
+:::{dropdown} Why $x$ *is* there
+Because.
+:::
 
 ## Objects
 
@@ -209,13 +252,12 @@ def test_formula_and_code_stand_beside_each_other(page):
 
 
 def test_source_shows_the_lines_without_docstrings(page):
-    part, whole, lines, checked = (b.pre.text for b in page.select(".tp-source"))
+    part, whole, every, checked = (b.pre.text for b in page.select(".tp-source"))
     assert whole == "def square(x):\n    return x * x  # (N,)\n"
     assert part == (
-        "def forward(\n    self,\n    x,\n):\n"
-        "    # A comment stays.\n    return x**self.n  # (N,)\n"
+        "def forward(self, x):\n    # A comment stays.\n    return x**self.n  # (N,)\n"
     )
-    assert lines == "class Square:\n    def __init__(self):\n"
+    assert every.startswith("class Square:\n    def __init__(self):\n        self.n")
     assert checked == (
         "def root(x):\n    if x == 0:\n        return 0\n    return x**0.5\n"
     )
@@ -228,10 +270,60 @@ def test_source_links_to_the_reference_where_there_is_one(page):
     assert unlisted.text == "tiny_module.Square"
 
 
-def test_hidden_code_folds_under_a_label_that_says_so(page):
-    summary = page.select_one("details.tp-code > summary")
-    assert summary.text == "Show code cell source"
-    assert summary.attrs == {}
+def code_of(cell):
+    return [block.text for block in cell.select(".cell_input pre")]
+
+
+def test_imports_lie_in_one_fold_where_the_first_stood(page):
+    folds = [f for f in page.select("details.tp-code") if "Imports" in f.summary.text]
+    assert [f.summary.text for f in folds] == ["Imports of this page"]
+    shown = "from transformer_path.workshop import plots\nimport math\n"
+    assert folds[0].pre.text == shown
+    assert folds[0].find_parent(class_="cell") is page.select_one(".cell")
+
+
+def test_the_code_of_a_drawing_lies_behind_it_with_what_it_needs(page):
+    first, second = (s.find_parent(class_="cell") for s in page.select("svg")[:2])
+    for cell in (first, second):
+        output, fold = cell.find_all(recursive=False)
+        assert "cell_output" in output["class"]
+        assert fold.name == "details"
+        assert fold.summary.text == "Show the code"
+    assert code_of(first)[0].startswith("fig, ax = plots.figure()\nplots.curves(")
+    assert code_of(second)[0].startswith("def falling():\n    return [1, 0]\n\nfig, ax")
+
+
+def test_a_cell_shows_its_idea_and_never_loses_its_output(page):
+    outputs = page.select(".cell_output pre")
+    assert [pre.text for pre in outputs] == ["two is 2.0\n", "an output\n"]
+    first, second = (pre.find_parent(class_="cell") for pre in outputs)
+    assert code_of(first) == ['print("two is", math.sqrt(4))\n']
+    assert code_of(second) == []
+
+
+def test_what_is_to_be_shown_is_shown(page):
+    whole = page.select_one('svg[aria-label="a third line"]').find_parent(class_="cell")
+    assert code_of(whole) == [
+        "assert falling()\nfig, ax = plots.figure()\nax.plot([1, 2]);\n"
+    ]
+    assert not whole.select("details")
+
+
+def test_hidden_code_at_the_end_joins_the_last_fold(page):
+    last = page.select("details.tp-code")[-1]
+    assert last.find_parent(class_="cell").select_one(".tp-stepper")
+    assert last.pre.text.startswith('stepper = plots.Stepper("a point')
+    assert last.pre.text.endswith("stepper\n\nlate = 1\n")
+    for cell in page.select(".cell"):
+        assert cell.find_all(recursive=False), "an empty cell"
+
+
+def test_there_is_one_way_to_fold(page, html):
+    assert {tuple(f["class"][-1:]) for f in page.select("details")} == {("tp-fold",)}
+    dropdown = page.select_one("details.tp-dropdown")
+    assert dropdown.summary.select_one("math")
+    assert dropdown.summary.em
+    assert "tag_hide-input" not in str(page.select("details"))
 
 
 def test_figures_follow_the_theme(page, html):
@@ -338,14 +430,13 @@ MISTAKES = {
     "square: no line holds 'def cube'": (
         "```{source} tiny_module.square\n:part: def cube\n```"
     ),
-    "square: there are no lines 7-9": (
-        "```{source} tiny_module.square\n:lines: 7-9\n```"
-    ),
-    "square: lines 'all' are not of the form": (
-        "```{source} tiny_module.square\n:lines: all\n```"
-    ),
+    "Unknown option key: 'lines'": "```{source} tiny_module.square\n:lines: 7-9\n```",
+    "'dropdown': 1 argument(s) required": ":::{dropdown}\nNo title\n:::",
     "No module named 'no_module'": "```{source} no_module.cube\n```",
     "then, as its last block, code": "````{beside}\n$$x$$\n\nwords\n````",
+    "this code is 70 characters wide, and its column holds 66": (
+        "````{beside}\nwords\n\n```python\n" + "x" * 70 + "\n```\n````"
+    ),
     "needs text or a formula": "````{beside}\n```python\nx\n```\n````",
     "has no number and title": ":::{exercise} Change it\nDo.\n:::",
     "'failure': 1 argument(s) required": ":::{failure}\nNo title\n:::",

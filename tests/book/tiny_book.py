@@ -20,7 +20,8 @@ ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT / "_ext"))
 extensions = ["myst_nb", "book"]
 kernel_environment = {
-    "PYTHONPATH": f"{ROOT}/src:{ROOT}/packages", "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    "PYTHONPATH": f"{ROOT}/src:{ROOT}/site-packages",
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
 }
 exclude_patterns = ["_*"]
 nitpicky = True
@@ -30,8 +31,6 @@ nb_execution_in_temp = True
 
 class AllNumbers(SphinxDirective):
     def run(self):
-        from book.outputs.pages import note_paste
-        note_paste(self.env)
         return [nodes.paragraph("", "", nodes.inline(classes=["all-numbers"]))]
 
 class FillAllNumbers(SphinxPostTransform):
@@ -67,12 +66,12 @@ FILES = {
     "    return 10 * number\n",
     "src/tiny/other.py": "number = 5\n",
     "src/tiny/unrelated.py": "number = 7\n",
-    "packages/counter.py": "one = 1\n",
-    "packages/counter-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: counter\n"
-    "Version: 1.0\nRequires-Dist: deeper\n",
-    "packages/counter-1.0.dist-info/RECORD": "counter.py,,\n",
-    "packages/deeper-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: deeper\n"
-    "Version: 1.0\n",
+    "site-packages/counter.py": "one = 1\n",
+    "site-packages/counter-1.0.dist-info/METADATA": "Metadata-Version: 2.1\n"
+    "Name: counter\nVersion: 1.0\nRequires-Dist: deeper\n",
+    "site-packages/counter-1.0.dist-info/RECORD": "counter.py,,\n",
+    "site-packages/deeper-1.0.dist-info/METADATA": "Metadata-Version: 2.1\n"
+    "Name: deeper\nVersion: 1.0\n",
     "docs/index.md": "# Book\n\nPasted {glue:text}`other.md::five:`.\n\n"
     "```{all-numbers}\n```\n\n```{toctree}\nmiddle\nother\n```\n",
     "docs/middle.md": page(
@@ -129,22 +128,25 @@ class TinyBook:
         assert old in text
         self.write(name, text.replace(old, new))
 
-    def start(self, out: str = "_build/html", *options: str) -> subprocess.Popen:
-        """Start a build in a process group of its own."""
+    def start(
+        self, out: str = "_build/html", *options: str, **variables: str
+    ) -> subprocess.Popen:
+        """Start a build in a process group of its own, in this environment."""
         command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-j", "2"]
+        packages = str(self.root / "site-packages")
         return subprocess.Popen(
             [*command, *options, "-c", ".", "docs", out],
             cwd=self.root,
-            env=environ | {"PYTHONPATH": str(self.root / "packages"), "NO_COLOR": "1"},
+            env=environ | {"PYTHONPATH": packages, "NO_COLOR": "1"} | variables,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
         )
 
-    def build(self, out: str = "_build/html", *options: str) -> Build:
+    def build(self, out: str = "_build/html", *options: str, **variables: str) -> Build:
         """Build, and wait for it."""
-        process = self.start(out, *options)
+        process = self.start(out, *options, **variables)
         text, _ = process.communicate(timeout=120)
         return Build(code=process.returncode, text=text)
 

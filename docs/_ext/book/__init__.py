@@ -18,12 +18,12 @@ from pathlib import Path
 from sphinx.application import Sphinx
 from sphinx.util.typing import ExtensionMetadata
 
-from book.blocks import beside, boxes, folded, sidenote, source
+from book.blocks import beside, boxes, cells, sidenote, source
 from book.board import leaderboard
 from book.figures import stepper, themed
 from book.forms import three
 from book.maths import font, mathml
-from book.outputs import checks, environment, fresh, pages, progress
+from book.outputs import checks, complete, fresh, progress
 from book.path import chapters, concepts, finished, glossary, header, maps, reading_time
 from book.reference import accessible, api_fields, inventories
 
@@ -58,27 +58,27 @@ def _version() -> int:
 
 def _outputs(app: Sphinx) -> None:
     app.add_config_value("kernel_environment", {}, "", [dict])
-    app.add_config_value("fresh_source_root", "src", "env", [str])
+    app.add_config_value("fresh_source_root", "src", "", [str])
     progress.quieten()
-    trust, reading, said = pages.Trust(), fresh.Reading(), progress.Progress()
-    app.connect("config-inited", environment.apply)
+    whole, reading, said = complete.Completeness(), fresh.Reading(), progress.Progress()
+    app.connect("config-inited", fresh.find_source)
     app.connect("config-inited", checks.quieten)
-    app.connect("builder-inited", trust.start, priority=900)
+    app.connect("builder-inited", whole.start, priority=900)
     app.connect("env-get-outdated", fresh.outdated)
-    app.connect("env-get-outdated", trust.to_read)
+    app.connect("env-get-outdated", whole.to_read)
     app.connect("env-purge-doc", fresh.forget)
+    app.connect("env-before-read-docs", whole.read)
     app.connect("env-before-read-docs", said.plan)
     app.connect("source-read", reading.start)
     app.connect("source-read", said.start_page)
     app.add_transform(checks.CheckOutputs)
     app.connect("doctree-read", checks.check_run)
-    app.connect("doctree-read", pages.note_glue)
     app.connect("doctree-read", reading.end)
     app.connect("doctree-read", said.end_page)
-    app.connect("env-updated", pages.to_write)
+    app.connect("env-updated", whole.to_write)
     app.connect("build-finished", checks.sum_up)
     app.connect("build-finished", fresh.tidy)
-    app.connect("build-finished", trust.finish)
+    app.connect("build-finished", whole.finish)
     app.connect("build-finished", progress.say_where, priority=900)
 
 
@@ -92,9 +92,7 @@ def _path(app: Sphinx) -> None:
     app.add_directive("chapter-list", chapters.ChapterList)
     app.add_transform(header.KeepOutcome)
     app.connect("doctree-read", reading_time.count)
-    app.connect("doctree-read", glossary.note_glossary)
     app.connect("env-updated", concepts.warn)
-    app.connect("env-updated", maps.find_outdated)
     app.connect("doctree-resolved", maps.draw_maps)
     app.connect("doctree-resolved", chapters.write_lists)
     app.connect("doctree-resolved", glossary.link_terms)
@@ -105,30 +103,30 @@ def _path(app: Sphinx) -> None:
 
 
 def _blocks(app: Sphinx) -> None:
-    open_, plain = boxes.visit_folded, boxes.visit_open
-    app.add_node(
-        boxes.folded,
-        html=(open_, boxes.depart_folded),
-        latex=(plain, plain),
-        text=(plain, plain),
-        man=(plain, plain),
-    )
+    others = ("latex", "text", "man")
+    fold = boxes.visit_folded, boxes.depart_folded
+    plain = dict.fromkeys(others, (boxes.visit_open, boxes.visit_open))
+    app.add_node(boxes.folded, html=fold, **plain)
+    title = boxes.visit_summary, boxes.depart_summary
+    left_out = dict.fromkeys(others, (boxes.skip, None))
+    app.add_node(boxes.summary, html=title, **left_out)
     app.add_directive("beside", beside.Beside)
     app.add_directive("failure", boxes.Box)
     app.add_directive("exercise", boxes.Exercise)
     # Docutils' own admonition of that name is not used in the book.
     app.add_directive("hint", boxes.Fold, override=True)
     app.add_directive("solution", boxes.Fold)
+    app.add_directive("dropdown", boxes.Dropdown)
     app.add_directive("sidenote", sidenote.Sidenote)
     app.add_directive("source", source.Source)
     app.connect("missing-reference", source.stay_quiet, priority=900)
-    app.add_post_transform(folded.FoldCells)
+    app.add_transform(cells.ShowIdeas)
     app.add_post_transform(themed.ThemeSvg)
     app.add_post_transform(stepper.ThemeStepper)
     app.add_js_file("stepper.js", loading_method="defer")
     app.add_node(leaderboard.board)
     app.add_directive("leaderboard", leaderboard.Leaderboard)
-    app.add_post_transform(leaderboard.PlaceLeaderboard)
+    app.connect("doctree-resolved", leaderboard.place)
     app.add_css_file("leaderboard.css")
 
 

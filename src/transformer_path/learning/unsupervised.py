@@ -30,9 +30,9 @@ class Components(NamedTuple):
 class Clustering(NamedTuple):
     """What k-means found.
 
-    ``centers`` has shape (K, C); ``clusters`` (N,), the center nearest to each point;
-    ``inertia`` is the sum of squared distances to the nearest center after each step,
-    so the last entry belongs to these centers.
+    ``centers`` has shape (K, C); ``clusters`` (N,), the centre nearest to each point;
+    ``inertia`` is the sum of squared distances to the nearest centre after each step,
+    so the last entry belongs to these centres.
     """
 
     centers: Tensor
@@ -191,7 +191,7 @@ def reconstruct(coordinates: Tensor, components: Components) -> Tensor:
 
 
 def squared_distances(x: Tensor, centers: Tensor) -> Tensor:
-    """Squared distance of every point from every center: (N, C), (K, C) to (N, K).
+    """Squared distance of every point from every centre: (N, C), (K, C) to (N, K).
 
     In float64, whatever comes in: the square of a float32 may be too large for one.
     """
@@ -203,17 +203,17 @@ _EXACT = "donot_use_mm_for_euclid_dist"
 
 
 def kmeans_plus_plus(x: Tensor, n_clusters: int, generator: Generator) -> Tensor:
-    """Choose starting centers that lie apart.
+    """Choose starting centres that lie apart.
 
     The first is a point drawn at random; every next one is a point drawn with
-    probability proportional to its squared distance from the nearest center so far.
+    probability proportional to its squared distance from the nearest centre so far.
 
     Parameters
     ----------
     x : Tensor
         The points, one a row, (N, C).
     n_clusters : int
-        How many centers, K.
+        How many centres, K.
     generator : Generator
         The source of randomness.
 
@@ -229,7 +229,7 @@ def kmeans_plus_plus(x: Tensor, n_clusters: int, generator: Generator) -> Tensor
 
     Examples
     --------
-    Two far groups get one center each, whatever the seed:
+    Two far groups get one centre each, whatever the seed:
 
     >>> x = torch.tensor([[0.0], [0.0], [9.0], [9.0]])
     >>> start = kmeans_plus_plus(x, 2, torch.Generator().manual_seed(0))
@@ -250,14 +250,14 @@ def kmeans_plus_plus(x: Tensor, n_clusters: int, generator: Generator) -> Tensor
 
 
 def kmeans_step(x: Tensor, centers: Tensor) -> tuple[Tensor, Tensor]:
-    """Give every point to its nearest center, then move each center to its points.
+    """Give every point to its nearest centre, then move each centre to its points.
 
-    A center left without points moves to the point farthest from its own center.
+    A centre left without points moves to the point farthest from its own centre.
 
     Returns
     -------
     tuple of Tensor
-        The moved centers (K, C), and the clusters (N,) that moved them.
+        The moved centres (K, C), and the clusters (N,) that moved them.
     """
     x, centers = _among(x, centers)
     distances = squared_distances(x, centers)  # (N, K)
@@ -274,7 +274,7 @@ def kmeans_step(x: Tensor, centers: Tensor) -> tuple[Tensor, Tensor]:
 def kmeans(
     x: Tensor, n_clusters: int, generator: Generator, max_steps: int = 300
 ) -> Clustering:
-    """Group points around centers, from a k-means++ start, until nothing moves.
+    """Group points around centres, from a k-means++ start, until nothing moves.
 
     Parameters
     ----------
@@ -310,7 +310,7 @@ def kmeans(
 
 
 def kmeans_from(x: Tensor, centers: Tensor, max_steps: int = 300) -> Clustering:
-    """Run k-means from given centers (K, C); see :func:`kmeans`."""
+    """Run k-means from given centres (K, C); see :func:`kmeans`."""
     inertia: list[float] = []
     for _ in range(whole("max_steps", max_steps, at_least=1)):
         before = centers
@@ -412,7 +412,7 @@ def _check_enough(x: Tensor, n_clusters: int) -> int:
 
 
 def _among(x: Tensor, centers: Tensor) -> tuple[Tensor, Tensor]:
-    """Give points and centers of one type, if they lie in one space."""
+    """Give points and centres of one type, if they lie in one space."""
     x, centers = points("x", x), finite("centers", centers)
     if centers.dim() != 2 or centers.shape[1] != x.shape[1]:
         raise ValueError(

@@ -22,10 +22,15 @@ from typing import ClassVar
 
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
+from sphinx.writers.html5 import HTML5Translator
 
 
 class folded(nodes.General, nodes.Element):  # noqa: N801
-    """Content that the reader unfolds; ``summary`` is what shows before."""
+    """Content that the reader unfolds; its first child is its summary."""
+
+
+class summary(nodes.Part, nodes.TextElement):  # noqa: N801
+    """What shows before anything is unfolded."""
 
 
 class Box(SphinxDirective):
@@ -82,29 +87,58 @@ class Exercise(Box):
 
 
 class Fold(SphinxDirective):
-    """A folded part of an exercise: ``{hint}`` or ``{solution}``."""
+    """A folded part: ``{hint}`` or ``{solution}`` of an exercise."""
 
     has_content = True
 
     def run(self) -> list[nodes.Node]:
-        """Fold the content under the name of the directive."""
+        """Fold the content under its title."""
         self.assert_has_content()
-        fold = folded(summary=self.name.capitalize(), classes=[f"tp-{self.name}"])
+        fold = folded("", summary("", "", *self.title()), classes=[f"tp-{self.name}"])
         self.set_source_info(fold)
         fold += self.parse_content_to_nodes()
         return [fold]
 
+    def title(self) -> list[nodes.Node]:
+        """Name the fold after the directive."""
+        return [nodes.Text(self.name.capitalize())]
 
-def visit_folded(self: nodes.NodeVisitor, node: folded) -> None:
+
+class Dropdown(Fold):
+    """A part for the curious: ``{dropdown} Title``, a derivation for example."""
+
+    required_arguments = 1
+    final_argument_whitespace = True
+
+    def title(self) -> list[nodes.Node]:
+        """Read the title, which may hold inline markup."""
+        return self.parse_inline(self.arguments[0], lineno=self.lineno)[0]
+
+
+def visit_folded(self: HTML5Translator, node: folded) -> None:
     """Open a ``<details>``."""
     self.body.append(self.starttag(node, "details", CLASS="tp-fold"))
-    self.body.append(f"<summary>{node['summary']}</summary>\n")
 
 
-def depart_folded(self: nodes.NodeVisitor, node: folded) -> None:
+def depart_folded(self: HTML5Translator, node: folded) -> None:
     """Close it."""
     self.body.append("</details>\n")
 
 
+def visit_summary(self: HTML5Translator, node: summary) -> None:
+    """Open the summary."""
+    self.body.append("<summary>")
+
+
+def depart_summary(self: HTML5Translator, node: summary) -> None:
+    """Close it."""
+    self.body.append("</summary>\n")
+
+
 def visit_open(self: nodes.NodeVisitor, node: folded) -> None:
     """Show the content where nothing can be unfolded."""
+
+
+def skip(self: nodes.NodeVisitor, node: summary) -> None:
+    """Leave out what only names a fold."""
+    raise nodes.SkipNode

@@ -1,13 +1,12 @@
-"""The package's own lines in the page, without their docstrings.
+"""The package's own lines in the page: the idea, without docstring, types and guards.
 
 ::
 
     ```{source} transformer_path.learning.supervised.softmax
     ```
 
-``:no-checks:`` leaves out each ``if`` that does nothing but raise, ``:part: for i``
-shows only the block that starts at the first line with this text, ``:lines: 3-9`` only
-these lines of what is left. The page is read again when the module changes.
+``:part: for i`` shows only the block that starts at the first line with this text. The
+page is read again when the module changes.
 """
 
 import importlib
@@ -24,10 +23,10 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 
-from book.blocks.excerpts import lines_of, part_of, without_checks, without_docstrings
+from book.blocks.excerpts import idea_of, part_of
 
 
-def load(name: str) -> tuple[ModuleType, object]:
+def load(name: str) -> tuple[ModuleType, Any]:
     """Import the module in a dotted name and find the object in it."""
     parts = name.split(".")
     for length in range(len(parts), 0, -1):
@@ -38,7 +37,7 @@ def load(name: str) -> tuple[ModuleType, object]:
             if not (path + ".").startswith(f"{error.name}."):
                 raise
             continue
-        found: object = module
+        found: Any = module
         for part in parts[length:]:
             found = getattr(found, part)
         return module, found.fget if isinstance(found, property) else found
@@ -46,16 +45,10 @@ def load(name: str) -> tuple[ModuleType, object]:
 
 
 def shown_lines(name: str, options: Mapping[str, Any]) -> tuple[ModuleType, str]:
-    """Give the module of an object, and those of its lines that options ask for."""
+    """Give the module of an object, and those of its lines that a page shows."""
     module, found = load(name)
-    code = without_docstrings(textwrap.dedent(inspect.getsource(found)))
-    if "no-checks" in options:
-        code = without_checks(code)
-    if "part" in options:
-        code = part_of(code, options["part"])
-    if "lines" in options:
-        code = lines_of(code, options["lines"])
-    return module, code
+    code = idea_of(textwrap.dedent(inspect.getsource(found)))
+    return module, part_of(code, options["part"]) if "part" in options else code
 
 
 class Source(SphinxDirective):
@@ -63,8 +56,6 @@ class Source(SphinxDirective):
 
     required_arguments = 1
     option_spec: ClassVar[dict[str, Any]] = {
-        "lines": directives.unchanged_required,
-        "no-checks": directives.flag,
         "part": directives.unchanged_required,
     }
 

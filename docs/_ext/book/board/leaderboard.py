@@ -18,6 +18,7 @@ only.
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar
@@ -25,13 +26,13 @@ from typing import ClassVar
 from docutils import nodes
 from docutils.parsers.rst import directives
 from myst_nb.core.variables import format_plain_text
+from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
-from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from book.board.table import Line, table
-from book.outputs.pages import note_paste
+from book.outputs.kernel import myst
 
 logger = logging.getLogger(__name__)
 
@@ -46,8 +47,7 @@ class Leaderboard(SphinxDirective):
     option_spec: ClassVar = {"brief": directives.flag}
 
     def run(self) -> list[nodes.Node]:
-        """Leave the place, and note whose numbers it shows."""
-        note_paste(self.env)
+        """Leave the place; the page is read again when the published figures change."""
         published = find_spec("transformer_path.workshop.leaderboard")
         if published and published.origin:
             self.env.note_dependency(published.origin)
@@ -56,29 +56,19 @@ class Leaderboard(SphinxDirective):
         return [place]
 
 
-class PlaceLeaderboard(SphinxPostTransform):
+def place(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Put the leaderboard where a page asked for it."""
-
-    default_priority = 200
-
-    def run(self, **kwargs: object) -> None:
-        """Gather the rows once a page, and draw them."""
-        places = list(self.document.findall(board))
-        if not places:
-            return
-        lines = sorted(gather(self.env), key=lambda line: line.percent)
-        for place in places:
-            if self.app.builder.format == "html":
-                html = table(lines, self.uri, brief=place["brief"])
-                place.replace_self(nodes.raw("", html, format="html"))
-            else:
-                texts = [f"{line.label}: {line.figure}" for line in lines]
-                items = [nodes.list_item("", nodes.paragraph("", t)) for t in texts]
-                place.replace_self(nodes.bullet_list("", *items))
-
-    def uri(self, docname: str) -> str:
-        """Link from this page to another."""
-        return self.app.builder.get_relative_uri(self.env.docname, docname)
+    places = list(doctree.findall(board))
+    lines = sorted(gather(app.env), key=lambda line: line.percent) if places else []
+    for node in places:
+        if app.builder.format == "html":
+            uri = partial(app.builder.get_relative_uri, docname)
+            html = table(lines, uri, brief=node["brief"])
+            node.replace_self(nodes.raw("", html, format="html"))
+        else:
+            texts = [f"{line.label}: {line.figure}" for line in lines]
+            items = [nodes.list_item("", nodes.paragraph("", t)) for t in texts]
+            node.replace_self(nodes.bullet_list("", *items))
 
 
 def gather(env: BuildEnvironment) -> list[Line]:
@@ -115,7 +105,7 @@ def gather(env: BuildEnvironment) -> list[Line]:
 def rows(env: BuildEnvironment) -> Iterator[tuple[str, str, dict[str, str]]]:
     """Yield page, name and texts of all rows that the pages have entered."""
     for docname in sorted(env.all_docs):
-        path = Path(env.mystnb_config.output_folder, f"{docname}.glue.json")
+        path = Path(myst(env).mystnb_config.output_folder, f"{docname}.glue.json")
         if not path.exists():
             continue
         glued = {

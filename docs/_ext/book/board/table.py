@@ -15,7 +15,7 @@ NONE = '<span class="tp-board-none">–</span>'
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One line: measured (``accuracies`` in percent) or only published."""
+    """One line: measured (``accuracies`` as shares) or only ``published`` (percent)."""
 
     label: str
     colour: str
@@ -27,23 +27,25 @@ class Line:
     page: str = ""
     chapter: str = ""
 
-    def measured(self, noted: str, **where: str) -> "Line":
-        """Add what a page has noted as JSON; ``where`` is time, page and chapter."""
+    def measured(self, noted: str, time: str, page: str, chapter: str) -> "Line":
+        """Add what a page has noted, as JSON."""
         row = json.loads(noted)
         return replace(
             self,
             colour=row["architecture"],
-            accuracies=tuple(100 * float(share) for share in row["accuracies"]),
-            shuffled=tuple(100 * float(share) for share in row["shuffled"]),
+            accuracies=tuple(float(share) for share in row["accuracies"]),
+            shuffled=tuple(float(share) for share in row["shuffled"]),
             parameters=int(row["parameters"]),
-            **where,
+            time=time,
+            page=page,
+            chapter=chapter,
         )
 
     @property
     def percent(self) -> float:
         """The accuracy that places the line and its dot."""
         if self.accuracies:
-            return mean(self.accuracies)
+            return 100 * mean(self.accuracies)
         return self.published[0] if self.published else 0.0
 
     @property
@@ -54,10 +56,11 @@ class Line:
         return f"{self.percent:g} (published)"
 
 
-def spread(percent: Sequence[float]) -> str:
-    """Write mean ± standard deviation; one figure alone has no spread."""
-    middle = f"{mean(percent):.1f}"
-    return f"{middle} ± {stdev(percent):.1f}" if len(percent) > 1 else middle
+def spread(shares: Sequence[float]) -> str:
+    """Write mean ± standard deviation as the pages do."""
+    from transformer_path.workshop import leaderboard  # slow: imports torch
+
+    return leaderboard.spread(shares)
 
 
 def table(lines: Sequence[Line], uri: Callable[[str], str], *, brief: bool) -> str:
@@ -114,10 +117,10 @@ def _lollipop(line: Line, brief: bool) -> str:
     """Draw a stick as long as the accuracy, a dot at its end, and the spread."""
     parts = [_mark("stick", 0, line.percent)]
     if len(line.accuracies) > 1:
-        half = stdev(line.accuracies)
+        half = 100 * stdev(line.accuracies)
         parts.append(_mark("range", line.percent - half, line.percent + half))
     if line.shuffled and not brief:
-        parts.append(_mark("shuffled", mean(line.shuffled)))
+        parts.append(_mark("shuffled", 100 * mean(line.shuffled)))
     parts.append(_mark("dot" if line.accuracies else "dot hollow", line.percent))
     return f'<div class="tp-lollipop" aria-hidden="true">{"".join(parts)}</div>'
 

@@ -41,7 +41,7 @@ class ThemeStepper(SphinxPostTransform):
 
 def themed(html: str, prefix: str) -> str:
     """Theme the frames and drop the styles meant for a notebook."""
-    kind, label = ROOT.match(html).groups()
+    kind, label = re.findall(ROOT, html)[0]
     frames = "".join(
         f'<figure class="tp-frame">'
         f"{theme_svg(svg, f'{prefix}{i}-', unescape(f'{label}: {text}'))}"

@@ -41,7 +41,7 @@ def theme_svg(svg: str, prefix: str, label: str) -> str:
     label : str
         What a screen reader says instead of the drawing.
     """
-    head, body = re.search(r"(<svg\b[^>]*>)(.*)", svg, re.DOTALL).groups()
+    head, body = _found(r"(<svg\b[^>]*>)(.*)", svg).groups()
     for pattern in DROPPED:
         body = re.sub(pattern, "", body, flags=re.DOTALL)
     body = _with_own_ids(body, prefix)
@@ -51,9 +51,17 @@ def theme_svg(svg: str, prefix: str, label: str) -> str:
     return _root(head, label) + _lighter(body)
 
 
+def _found(pattern: str, text: str) -> re.Match[str]:
+    """Find what every drawing of matplotlib has."""
+    match = re.search(pattern, text, re.DOTALL)
+    if match is None:
+        raise ValueError(f"this is no SVG as matplotlib writes it: {text[:80]}")
+    return match
+
+
 def _root(head: str, label: str) -> str:
     """Start the drawing: it grows with the page up to its own size."""
-    view = re.search(r'viewBox="([^"]*)"', head)[1]
+    view = _found(r'viewBox="([^"]*)"', head)[1]
     # Sizes are in points: at 96 pixels an inch and 16 a rem, 12 points are a rem.
     size = f"max-width: {float(view.split()[2]) / 12:.4g}rem"
     return (
@@ -99,7 +107,7 @@ def _variable(match: re.Match[str]) -> str:
 
 def _without_family(match: re.Match[str]) -> str:
     """Turn the ``font`` shorthand into properties that leave the family alone."""
-    *words, size = re.search(r"^(.*?[\d.]+px)", match[1])[1].split()
+    *words, size = _found(r"^(.*?[\d.]+px)", match[1])[1].split()
     weight = [f"font-weight: {w}" for w in words if w.isdecimal() or "bold" in w]
     style = [f"font-style: {w}" for w in words if w in ("italic", "oblique")]
     return "; ".join([f"font-size: {size}", *weight, *style])

@@ -8,13 +8,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import yaml
-
 FENCE = re.compile(
     r"^(?P<fence>:{3,}|`{3,})\s*(?:\{(?P<name>[\w:-]+)\})?\s*(?P<rest>.*)$"
 )
 HEADING = re.compile(r"^(#{1,6})\s+(.*)$")
 INVISIBLE = re.compile(r"^(%.*|\([\w:.-]+\)=|\{[.#][^}`]*\})\s*$")
+OPTION = re.compile(r"^:([\w-]+):\s*(.*)$")
 ITEM = re.compile(r"^\s*([-*+]|\d+[.)])\s+")
 LABEL = re.compile(r"\$\$\s*(?:\(([^)]*)\))?\s*$")
 
@@ -25,19 +24,26 @@ class Block:
 
     kind: str
     lines: list[str]
+    line: int  # where it begins on its page
     name: str = ""  # of a directive; the language of code; the label of a formula
     title: str = ""  # the argument of a directive
     level: int = 0  # of a heading
     options: dict[str, str] = field(default_factory=dict)
+    inside: int = 0  # the line on which the content of a directive begins
 
     @property
     def text(self) -> str:
         """The lines as one string."""
         return "\n".join(self.lines)
 
+    @property
+    def blocks(self) -> list["Block"]:
+        """The blocks inside a directive."""
+        return list(blocks(self.text, self.inside))
 
-def blocks(text: str) -> Iterator[Block]:
-    """Split Markdown into its blocks."""
+
+def blocks(text: str, first: int = 1) -> Iterator[Block]:
+    """Split Markdown, which begins on a line of a page, into its blocks."""
     lines = text.splitlines()
     at = 0
     while at < len(lines):
@@ -46,20 +52,21 @@ def blocks(text: str) -> Iterator[Block]:
             at += 1
         elif match := FENCE.match(line):
             end = _closing(lines, at, match["fence"])
-            yield _fenced(match, lines[at + 1 : end])
+            yield _fenced(match, lines[at + 1 : end], first + at)
             at = end + 1
         elif match := HEADING.match(line):
-            yield Block(kind="heading", level=len(match[1]), lines=[match[2]])
+            level, title = len(match[1]), [match[2]]
+            yield Block(kind="heading", level=level, lines=title, line=first + at)
             at += 1
         elif line.startswith(("$$", r"\begin{")):
             end = _end_of_formula(lines, at)
-            yield _formula(lines[at : end + 1])
+            yield _formula(lines[at : end + 1], first + at)
             at = end + 1
         else:
             end = _end_of_text(lines, at)
             kind = "table" if line.startswith("|") else "text"
             kind = "item" if ITEM.match(line) else kind
-            yield Block(kind=kind, lines=lines[at:end])
+            yield Block(kind=kind, lines=lines[at:end], line=first + at)
             at = end
 
 
@@ -70,17 +77,23 @@ def _closing(lines: list[str], at: int, fence: str) -> int:
     return next((i for i in after if closing.match(lines[i])), len(lines))
 
 
-def _fenced(match: re.Match[str], body: list[str]) -> Block:
+def _fenced(match: re.Match[str], body: list[str], line: int) -> Block:
     name, rest = match["name"], match["rest"].strip()
     if name is None:
-        return Block(kind="code", name=rest, lines=body)
+        return Block(kind="code", name=rest, lines=body, line=line)
     options: dict[str, str] = {}
-    if body and body[0].strip() == "---":
-        end = body.index("---", 1)
-        options, body = yaml.safe_load("\n".join(body[1:end])) or {}, body[end + 1 :]
-    while body and (match := re.match(r"^:([\w-]+):\s*(.*)$", body[0])):
-        options[match[1]], body = match[2], body[1:]
-    return Block(kind="directive", name=name, title=rest, options=options, lines=body)
+    inside = line + 1
+    while body and (option := OPTION.match(body[0])):
+        options[option[1]], body, inside = option[2], body[1:], inside + 1
+    return Block(
+        kind="directive",
+        name=name,
+        title=rest,
+        options=options,
+        lines=body,
+        line=line,
+        inside=inside,
+    )
 
 
 def _end_of_formula(lines: list[str], at: int) -> int:
@@ -93,11 +106,12 @@ def _end_of_formula(lines: list[str], at: int) -> int:
     return next(ends, len(lines) - 1)
 
 
-def _formula(lines: list[str]) -> Block:
+def _formula(lines: list[str], line: int) -> Block:
     text = "\n".join(lines)
-    label = (LABEL.search(text) or [None, None])[1] or ""
+    found = LABEL.search(text)
+    label = found[1] or "" if found else ""
     tex = LABEL.sub("", text.removeprefix("$$")).strip("\n ")
-    return Block(kind="formula", name=label, lines=tex.splitlines())
+    return Block(kind="formula", name=label, lines=tex.splitlines(), line=line)
 
 
 def _end_of_text(lines: list[str], at: int) -> int:

@@ -2,117 +2,96 @@
 
 ``python -m book.forms`` writes ``examples/NN_name.py`` and ``examples/NN_name.ipynb``
 for every chapter ``docs/NN-name.md`` that has code, and deletes what has no page any
-more. As an extension it copies those files into the built book, below ``examples/``.
+more. The built book carries these files, below ``examples/``.
+
+The prose of both holds the numbers of the built book. A notebook keeps those that it
+shows, in its metadata: so the files can be derived again anywhere, and a number that
+only differs as machines do (``book.outputs.numbers``) stays as it is written.
 """
 
+import ast
+import json
 import os
-import re
 import shutil
 import tempfile
-import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
-from myst_nb.core.read import read_myst_markdown_notebook
-from myst_parser.config.main import MdParserConfig
-from nbformat import NotebookNode
-from pybtex.database import BibliographyData, parse_file
 from sphinx.application import Sphinx
 
-from book.forms.notebook import notebook
+from book.forms.citations import citing
+from book.forms.notebook import NUMBERS, notebook
+from book.forms.page import ROOT, file_name, read
 from book.forms.script import script
+from book.outputs.numbers import same
 
-ROOT = Path(__file__).parents[4]
-SYNTAX = MdParserConfig(
-    enable_extensions={"amsmath", "attrs_block", "colon_fence", "deflist", "dollarmath"}
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Page:
-    """A chapter, read: its cells of prose and code, and what its head says."""
-
-    docname: str
-    title: str
-    stop: str
-    outcome: str
-    cells: list[NotebookNode]
-    urls: dict[str, str]
-
-    @staticmethod
-    def keeps(cell: NotebookNode) -> bool:
-        """Whether a cell of code belongs to every form.
-
-        ``remove-cell`` hides what only the book needs; the numbers that a hidden cell
-        notes stand in the prose, so such a cell stays.
-        """
-        hidden = "remove-cell" in cell.metadata.get("tags", [])
-        return not hidden or bool(re.search(r"\bnote\(", cell.source))
-
-    @property
-    def name(self) -> str:
-        """The name of its script and notebook, without the ending."""
-        return file_name(self.docname)
+Numbers = dict[str, dict[str, str]]  # by page, then by name
+BUILT = ROOT / "_build" / "jupyter_execute"
+EXAMPLES = ROOT / "examples"
 
 
-def file_name(docname: str) -> str:
-    """Name the script and the notebook of a page, without the ending."""
-    return docname.replace("-", "_")
-
-
-def read(path: Path) -> Page | None:
-    """Read a chapter; None if it is no stop or has no code."""
-    book = read_myst_markdown_notebook(path.read_text("utf-8"), SYNTAX, path=path)
-    if "stop" not in book.metadata:
-        return None
-    if not any(cell.cell_type == "code" for cell in book.cells):
-        return None
-    urls = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]
-    return Page(
-        docname=path.stem,
-        title=re.search(r"^# (.+)$", book.cells[0].source, re.MULTILINE)[1],
-        stop=str(book.metadata["stop"]),
-        outcome=str(book.metadata.get("you_will_have", "what it computes")),
-        cells=book.cells,
-        urls={"book": urls["Book"], "repository": urls["Source"]},
-    )
-
-
-def forms(docs: Path) -> dict[str, str]:
+def forms(docs: Path, numbers: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
     """Write the scripts and notebooks of all chapters: text by file name."""
-    bibliography = parse_file(docs / "references.bib")
-
-    def cite(role: str, keys: str) -> str:
-        return citation(bibliography, role, keys)
-
+    cite = citing(docs / "references.bib")
     written: dict[str, str] = {}
-    for path in sorted(docs.glob("[0-9][0-9]*.md")):
-        if page := read(path):
-            written[f"{page.name}.py"] = script(page, cite)
-            written[f"{page.name}.ipynb"] = notebook(page, cite)
+    for path in chapters(docs):
+        if page := read(path, numbers.get(path.stem, {}), cite):
+            written[f"{page.name}.py"] = script(page)
+            written[f"{page.name}.ipynb"] = notebook(page)
     return written
 
 
-def citation(bibliography: BibliographyData, role: str, keys: str) -> str:
-    """Cite by names and year, ``Vaswani et al. (2017)`` or ``(Rumelhart, 1986)``."""
-    cited = []
-    for key in map(str.strip, keys.split(",")):
-        if key not in bibliography.entries:
-            raise ValueError(f"{key!r} is cited, and docs/references.bib lacks it")
-        entry = bibliography.entries[key]
-        people = entry.persons.get("author") or entry.persons["editor"]
-        last = [" ".join(person.last_names).strip("{}") for person in people]
-        names = " and ".join(last) if len(last) < 3 else f"{last[0]} et al."
-        year = entry.fields.get("year", "")
-        cited.append(f"{names} ({year})" if role.endswith(":t") else f"{names}, {year}")
-    joined = "; ".join(cited)
-    return joined if role.endswith(":t") else f"({joined})"
+def chapters(docs: Path) -> list[Path]:
+    """List the pages of the path."""
+    return sorted(docs.glob("[0-9][0-9]*.md"))
 
 
-def write(docs: Path = ROOT / "docs", target: Path = ROOT / "examples") -> list[Path]:
+def built_numbers(folder: Path = BUILT) -> Numbers:
+    """Read the numbers that the pages noted when the book was built."""
+    return {
+        path.name.removesuffix(".glue.json"): {
+            name: str(ast.literal_eval(output["data"]["text/plain"]))
+            for name, output in json.loads(path.read_text("utf-8")).items()
+        }
+        for path in sorted(folder.glob("*.glue.json"))
+    }
+
+
+def written_numbers(docs: Path, target: Path = EXAMPLES) -> Numbers:
+    """Read the numbers that stand in the notebooks as they are."""
+    found: Numbers = {}
+    for path in chapters(docs):
+        written = target / f"{file_name(path.stem)}.ipynb"
+        if written.exists():
+            metadata = json.loads(written.read_text("utf-8"))["metadata"]
+            found[path.stem] = metadata.get(NUMBERS, {})
+    return found
+
+
+def settled(built: Numbers, written: Numbers) -> Numbers:
+    """Take the built numbers, but keep what is written where it is no other number.
+
+    Times are other from run to run; a written one stays.
+    """
+
+    def choose(page: str, name: str, text: str) -> str:
+        old = written.get(page, {}).get(name)
+        is_kept = old is not None and (name.startswith("time_") or same(old, text))
+        return old if old is not None and is_kept else text
+
+    return {
+        page: {name: choose(page, name, text) for name, text in numbers.items()}
+        for page, numbers in built.items()
+    }
+
+
+def write(
+    docs: Path = ROOT / "docs", target: Path = EXAMPLES, built: Path = BUILT
+) -> list[Path]:
     """Bring a folder up to date; give the files that changed."""
+    numbers = settled(built_numbers(built), written_numbers(docs, target))
+    new = forms(docs, numbers)
     target.mkdir(exist_ok=True)
-    new = forms(docs)
     changed = []
     for path in sorted(target.glob("[0-9][0-9]*")):
         if path.name not in new and path.suffix in {".py", ".ipynb"}:
@@ -138,10 +117,14 @@ def _replace(path: Path, text: str) -> None:
 
 def copy(app: Sphinx, error: Exception | None) -> None:
     """Put the scripts and notebooks into the finished book."""
-    if error or app.builder.format != "html":
-        return
-    target = Path(app.outdir, "examples")
+    if not error and app.builder.format == "html":
+        carry(Path(app.confdir, "examples"), Path(app.outdir))
+
+
+def carry(examples: Path, book: Path) -> None:
+    """Copy the scripts and notebooks below a built book."""
+    target = book / "examples"
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
-    for path in sorted(Path(app.confdir, "examples").glob("[0-9][0-9]*")):
+    for path in sorted(examples.glob("[0-9][0-9]*")):
         shutil.copy(path, target)

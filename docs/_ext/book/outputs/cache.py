@@ -13,13 +13,15 @@ from filelock import BaseFileLock, FileLock
 from jupyter_cache import get_cache
 from sphinx.environment import BuildEnvironment
 
+from book.outputs.kernel import build_folder
+
 KEPT = 5  # folders kept of each page: a change that is taken back costs nothing
 
 
 def outputs_folder(env: BuildEnvironment, docname: str, fingerprint: str) -> Path:
     """Say where the outputs of a page with this fingerprint are kept."""
     name = f"{docname.replace('/', '--')}.{fingerprint[:20]}"
-    return Path(env.app.outdir).parent / ".jupyter_cache" / name
+    return build_folder(env) / ".jupyter_cache" / name
 
 
 def looks_kept(folder: Path) -> bool:

@@ -5,6 +5,7 @@ machine or an address in memory: each is a warning with the page and the line of
 cell, and a build with ``-W`` fails after it has reported them all.
 """
 
+import os
 import re
 import sys
 import tempfile
@@ -17,6 +18,8 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
+
+from book.outputs.kernel import myst
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +42,7 @@ class CheckOutputs(SphinxTransform):
         for image in self.document.findall(nodes.image):
             if not image.get("alt", "").strip():
                 warn((self.env.docname, _line(image)), "figure", NO_ALT)
-        paths = _machine_paths(self.env.app)
+        paths = _machine_paths(self.config)
         for output in self.document.findall(_is_output):
             for text in output.findall(nodes.Text):
                 for kind, message in _faults(text, paths):
@@ -59,10 +62,10 @@ def _faults(text: nodes.Text, paths: re.Pattern[str]) -> Iterator[tuple[str, str
 def check_run(app: Sphinx, doctree: nodes.document) -> None:
     """Report the cell that failed, in place of MyST-NB's message without a line."""
     env = app.env
-    run = env.nb_metadata[env.docname].get("exec_data") or {}
+    run = myst(env).nb_metadata[env.docname].get("exec_data") or {}
     if not run.get("error"):
         return
-    path = Path(env.mystnb_config.output_folder, f"{env.docname}.ipynb")
+    path = Path(myst(env).mystnb_config.output_folder, f"{env.docname}.ipynb")
     notebook = nbformat.read(path, as_version=4)
     lines = notebook.metadata.get("source_map", [])
     late = run["error"] == "CellTimeoutError"
@@ -110,10 +113,12 @@ def _line(node: nodes.Element) -> int | None:
     return node.line
 
 
-def _machine_paths(app: Sphinx) -> re.Pattern[str]:
+def _machine_paths(config: Config) -> re.Pattern[str]:
     """Match the paths under which this machine keeps the book, Python and its user."""
-    folders = {app.confdir, Path.home(), sys.prefix, tempfile.gettempdir()}
-    own = [re.escape(f"{folder}/") for folder in map(str, folders) if len(folder) > 1]
+    home = os.path.expanduser("~")  # stays "~" where there is no user, nor a HOME
+    book = str(Path(config.fresh_source_root).parent)
+    folders = {book, home, sys.prefix, tempfile.gettempdir()} - {"/", "~"}
+    own = [re.escape(f"{folder}/") for folder in folders]
     usual = [r"/(?:home|Users)/\w+/", r"[A-Z]:\\Users\\", r"\S*/site-packages/"]
     return re.compile(f"(?:{'|'.join(own + usual)})\\S*")
 

@@ -5,15 +5,20 @@ A page's fingerprint is the hash of everything that may change its outputs:
 - its code cells, and the tags and settings under which they run;
 - the project's modules they import, directly or through others, in functions too,
   and the data files that lie beside those modules;
+- the files that the page declares in its front matter, relative to itself::
+
+      reads: [../data/prices.csv]
+
 - the versions of the other packages they import, and of those packages' own;
 - Python, the machine's kind, the kernel's settings and environment.
 
-Not seen: a module imported by a computed name (``importlib.import_module``). The
-checkers of the exercises are imported so, because no page runs them.
+A file of the project that is in none of these cannot be opened by a cell
+(``ipython_kernel_config``), nor a module that is imported by a computed name.
 """
 
 import hashlib
 import json
+import os
 import platform
 import re
 import sys
@@ -29,6 +34,8 @@ from packaging.requirements import Requirement
 from sphinx.environment import BuildEnvironment
 from sphinx.errors import SphinxError
 
+from book.outputs.kernel import CONFIGURATION, hashed, myst
+
 RUNNERS = ("ipykernel", "nbclient")  # they make outputs of what a cell does
 SETTINGS = ("kernelspec", "execution", "mystnb")  # of a page's front matter
 TAGS = {"raises-exception", "skip-execution"}  # of a cell; the others are for show
@@ -37,7 +44,9 @@ TAGS = {"raises-exception", "skip-execution"}  # of a cell; the others are for s
 def read_page(env: BuildEnvironment, docname: str, text: str) -> NotebookNode | None:
     """Read a page as MyST-NB will; None if nothing in it is to be executed."""
     path = str(env.doc2path(docname))
-    reader = create_nb_reader(path, env.myst_config, env.mystnb_config, text)
+    reader = create_nb_reader(
+        path, myst(env).myst_config, myst(env).mystnb_config, text
+    )
     try:
         notebook = reader.read(text) if reader else None
     except Exception as error:
@@ -45,39 +54,44 @@ def read_page(env: BuildEnvironment, docname: str, text: str) -> NotebookNode | 
     return notebook if notebook and _code(notebook) else None
 
 
-def fingerprint(env: BuildEnvironment, docname: str, notebook: NotebookNode) -> str:
-    """Hash everything that the outputs of a page can depend on."""
-    root = Path(env.app.confdir)
-    environment = env.config.kernel_environment
+def fingerprint(
+    env: BuildEnvironment, docname: str, notebook: NotebookNode
+) -> tuple[str, list[Path]]:
+    """Hash everything that the outputs of a page can depend on; give the files too."""
+    src = Path(env.config.fresh_source_root)
+    root = src.parent
     cells = _code(notebook)
     sources = [cell.source for cell in cells]
-    files, packages = imports(sources, root / env.config.fresh_source_root)
+    imported, packages = imports(sources, src)
+    page = Path(env.doc2path(docname))
+    reads = {page.parent / name for name in notebook.metadata.get("reads", ())}
+    files = sorted(path.resolve() for path in imported | reads)
+    variables = hashed(env)
     parts = {
         "page": docname,
         "python": [sys.version, platform.system(), platform.machine()],
         "settings": [notebook.metadata.get(key) for key in SETTINGS],
         "cells": sources,
         "tags": [sorted(TAGS & set(c.metadata.get("tags", []))) for c in cells],
-        "environment": {k: v.replace(str(root), "") for k, v in environment.items()},
+        "environment": {k: v.replace(str(root), "") for k, v in variables.items()},
         "packages": sorted(versions((*RUNNERS, *packages))),
         "files": [
-            [str(path.relative_to(root)), hashlib.sha256(path.read_bytes()).hexdigest()]
-            for path in sorted(files | _kernel_files(environment))
+            [os.path.relpath(path, root.resolve()), _hash(path)]
+            for path in (*files, CONFIGURATION)
         ],
     }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    text = json.dumps(parts, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest(), files
+
+
+def _hash(path: Path) -> str:
+    if not path.is_file():
+        return "is missing"  # the cell that opens it says so
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _code(notebook: NotebookNode) -> list[NotebookNode]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
-
-
-def _kernel_files(environment: dict[str, str]) -> set[Path]:
-    """Find the files that the kernel's environment points to."""
-    files = {Path(environment[k]) for k in ("MATPLOTLIBRC",) if k in environment}
-    for folder in (environment[k] for k in ("IPYTHONDIR",) if k in environment):
-        files |= {p for p in Path(folder).rglob("*_config.*") if p.suffix != ".pyc"}
-    return files
 
 
 def imports(cells: Iterable[str], src: Path) -> tuple[set[Path], set[str]]:
@@ -86,18 +100,21 @@ def imports(cells: Iterable[str], src: Path) -> tuple[set[Path], set[str]]:
     Returns
     -------
     files : set of Path
-        The project's modules, and the data beside them. All of them if a cell or a
-        module cannot be read as Python: then nothing is known, and any may matter.
+        The project's modules, and the data beside them.
     packages : set of str
         The top-level names of all other modules.
+
+    All files and all packages, if a cell or a module cannot be read as Python or lies
+    in a folder without ``__init__.py``: then nothing is known, and any may matter.
     """
     finder = ModuleFinder(path=[str(src)])
     try:
         code = compile("\n".join(cells), "<cells>", "exec")
         finder.scan_code(code, finder.add_module("__main__"))
-        modules = {Path(m.__file__) for m in finder.modules.values() if m.__file__}
-    except SyntaxError:
-        modules = set(src.rglob("*.py"))
+    except (SyntaxError, AttributeError):  # the second, for folders without a module
+        return set(_files(src)), set(_distributions())
+    found = [getattr(module, "__file__", None) for module in finder.modules.values()]
+    modules = {Path(name) for name in found if name}
     folders = {module.parent for module in modules} - {src}
     data = {p for folder in folders for p in _data_files(folder)}
     packages = {name.partition(".")[0] for name in finder.badmodules}
@@ -111,6 +128,10 @@ def _data_files(folder: Path) -> Iterator[Path]:
             yield path
         elif path.is_dir() and not (path / "__init__.py").exists():
             yield from _data_files(path)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (p for p in folder.rglob("*") if p.is_file() and p.suffix != ".pyc")
 
 
 def versions(names: Iterable[str]) -> set[str]:

@@ -14,6 +14,7 @@ counted.
 import logging
 import os
 from multiprocessing import Value
+from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from time import monotonic
 
@@ -57,7 +58,7 @@ class Progress:
             say(app, f"    ran {docname} in {seconds:.0f} s, {left} to go")
 
 
-def _add_one(counter: Value) -> int:
+def _add_one(counter: "Synchronized[int]") -> int:
     with counter.get_lock():
         counter.value += 1
         return counter.value

@@ -11,7 +11,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from book.path.graph import Stop
-from book.path.maps import drawn_path, fingerprint
+from book.path.maps import drawn_path
 from book.path.reading_time import times
 
 ROLE = re.compile(r"\{[\w:]+\}(?=`)")
@@ -26,8 +26,7 @@ class ChapterList(SphinxDirective):
     """Keep a place for the list: the other pages are not known yet."""
 
     def run(self) -> list[nodes.Node]:
-        """Return the place; the page is written again when the path has changed."""
-        self.env.metadata[self.env.docname]["path_map"] = "large"
+        """Return the place."""
         return [chapter_list()]
 
 
@@ -40,8 +39,7 @@ def write_lists(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         items = "\n".join(
             entry(app, stop, docname) for stop in drawn_path(app.env) if stop.page
         )
-        mark = fingerprint(app.env, large=True)
-        html = f'<ol class="chapter-list" data-path="{mark}">\n{items}\n</ol>'
+        html = f'<ol class="chapter-list">\n{items}\n</ol>'
         place.replace_self(nodes.raw("", html, format="html"))
 
 

@@ -5,13 +5,6 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 
 from book.path.graph import path_of, teachers
-from book.path.maps import fingerprint
-
-
-def note_glossary(app: Sphinx, doctree: nodes.document) -> None:
-    """Note that the page shows the path, and is to be written again with it."""
-    if next(doctree.findall(addnodes.glossary), None) is not None:
-        app.env.metadata[app.env.current_document.docname]["path_map"] = "small"
 
 
 def link_terms(app: Sphinx, doctree: nodes.document, docname: str) -> None:
@@ -30,5 +23,3 @@ def link_terms(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             text = "Roadmap" if is_root else f"Stop {stop.number}"
             link = nodes.reference("", text, refuri=uri, internal=True)
             last[0] += [nodes.Text(" "), nodes.inline("", "", link, classes=["taught"])]
-    mark = f"<!-- path {fingerprint(app.env, large=False)} -->"
-    glossaries[0].parent.append(nodes.raw("", mark, format="html"))

@@ -5,9 +5,9 @@ The pages' front matter is the only source (see :mod:`concepts`).
 """
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sphinx.environment import BuildEnvironment
 
@@ -51,8 +51,8 @@ def in_order(stops: Sequence[Stop]) -> list[Stop]:
 
 def sort_key(number: str) -> tuple[int, str]:
     """Order stop numbers as a reader does: 3, 4a, 4b, 10."""
-    digits, letter = re.fullmatch(r"(\d*)(.*)", number).groups()
-    return int(digits or -1), letter
+    letter = number.lstrip("0123456789")
+    return int(number.removesuffix(letter) or -1), letter
 
 
 def before(stop: Stop, path: Sequence[Stop]) -> set[str]:
@@ -77,7 +77,7 @@ def teachers(path: Sequence[Stop]) -> dict[str, Stop]:
     return taught
 
 
-def _stop(data: dict[str, object], page: str, title: str) -> Stop:
+def _stop(data: dict[str, Any], page: str, title: str) -> Stop:
     def several(key: str) -> tuple[str, ...]:
         return tuple(str(value) for value in _decoded(data.get(key, [])))
 
@@ -95,6 +95,6 @@ def _stop(data: dict[str, object], page: str, title: str) -> Stop:
     )
 
 
-def _decoded(value: object) -> list:
+def _decoded(value: Any) -> list[Any]:
     """Return a front matter list: MyST hands nested values over as JSON."""
-    return json.loads(value) if isinstance(value, str) else list(value)
+    return list(json.loads(value) if isinstance(value, str) else value)

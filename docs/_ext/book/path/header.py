@@ -8,6 +8,7 @@ concept graph, the number of words and the measured running time. HTML only.
 from docutils import nodes
 from docutils.utils import new_document
 from myst_parser.parsers.sphinx_ import MystParser
+from sphinx.addnodes import download_reference
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 from sphinx.util.osutil import relative_uri
@@ -40,18 +41,19 @@ class KeepOutcome(SphinxTransform):
 
 def add_header(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Write the line above the title and the facts below it."""
-    kept = next(doctree.findall(header_part), None)
-    if kept is not None:
-        kept.parent.remove(kept)
+    kept = list(doctree.findall(header_part))  # several, where pages become one
+    for part in kept:
+        part.parent.remove(part)
     path = path_of(app.env)
     here = next((stop for stop in path if stop.page == docname), None)
     title = next(doctree.findall(nodes.title), None)
-    is_chapter = here and title is not None and docname != app.config.root_doc
-    if app.builder.format != "html" or not is_chapter:
+    if app.builder.format != "html" or docname == app.config.root_doc:
+        return
+    if here is None or title is None:
         return
     facts = {
         "You need": needs(app, here, path),
-        "You will have": kept.children if kept is not None else [],
+        "You will have": kept[0].children if kept else [],
         "Time": [nodes.Text(times(app.env, docname))],
         "Take it along": forms(app, doctree, docname),
     }
@@ -98,9 +100,9 @@ def forms(app: Sphinx, doctree: nodes.document, docname: str) -> list[nodes.Node
         f"https://colab.research.google.com/github/{repository}/blob/main/{name}.ipynb"
     )
     return [
-        link("script", relative_uri(own, f"{name}.py")),
+        download("script", relative_uri(own, f"{name}.py")),
         nodes.Text(" · "),
-        link("notebook", relative_uri(own, f"{name}.ipynb")),
+        download("notebook", relative_uri(own, f"{name}.ipynb")),
         nodes.Text(" · "),
         link("Colab", colab),
     ]
@@ -109,6 +111,11 @@ def forms(app: Sphinx, doctree: nodes.document, docname: str) -> list[nodes.Node
 def link(text: str, uri: str) -> nodes.reference:
     """Return a plain link."""
     return nodes.reference("", text, refuri=uri, internal=True)
+
+
+def download(text: str, uri: str) -> download_reference:
+    """Return a link to a file to keep."""
+    return download_reference("", text, refuri=uri)
 
 
 def write_nothing(_self: HTML5Translator, _node: header_part) -> None:

@@ -3,15 +3,7 @@
 The map is inline SVG, computed from the pages' front matter. On a narrow window a list
 with dots takes its place (``path.css``). Only what the reader has finished is filled,
 by ``path.js``.
-
-Other pages' front matter may change, so each map carries a fingerprint of the path it
-shows: a page whose HTML lacks the current one is written again. Nothing is stored, and
-a build that was interrupted repairs itself.
 """
-
-import hashlib
-from collections.abc import Iterable
-from pathlib import Path
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -33,7 +25,6 @@ class PathMap(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Return the place."""
-        self.env.metadata[self.env.docname]["path_map"] = "large"
         return [path_map()]
 
 
@@ -62,8 +53,7 @@ def _map(app: Sphinx, docname: str, *, large: bool) -> nodes.raw:
         _times(app.env) if large else {},
     )
     html = (
-        f'<nav class="path-map path-{kind}" aria-label="{name}" '
-        f'data-path="{fingerprint(app.env, large=large)}">\n'
+        f'<nav class="path-map path-{kind}" aria-label="{name}">\n'
         f"{drawing.svg(size, name)}\n{drawing.list()}\n</nav>"
     )
     return nodes.raw("", html, format="html")
@@ -76,25 +66,3 @@ def drawn_path(env: BuildEnvironment) -> list[Stop]:
 
 def _times(env: BuildEnvironment) -> dict[str, str]:
     return {stop.page: times(env, stop.page) for stop in drawn_path(env) if stop.page}
-
-
-def fingerprint(env: BuildEnvironment, *, large: bool) -> str:
-    """Name what a map shows; the large one shows the times too."""
-    shown = repr((drawn_path(env), _times(env) if large else {}))
-    return hashlib.sha256(shown.encode()).hexdigest()[:12]
-
-
-def find_outdated(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
-    """Return the pages that were written with another path than today's."""
-    if app.builder.format != "html":
-        return []
-    kinds = {stop.page: False for stop in drawn_path(env) if stop.page}
-    for page, data in env.metadata.items():
-        if "path_map" in data:
-            kinds[page] = data["path_map"] == "large"
-    return [
-        page
-        for page, large in kinds.items()
-        if (file := Path(app.builder.get_outfilename(page))).exists()
-        and fingerprint(env, large=large) not in file.read_text(encoding="utf-8")
-    ]

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ._compare import Different, same_function
+from ._functions import same_function
+from ._words import Different, shown
 
 SHAPES = {
     "x[0]": (40,),
@@ -23,7 +24,7 @@ def shapes(answer: object) -> str:
     for given, (expression, shape) in zip(answer, SHAPES.items(), strict=True):
         if not isinstance(given, list | tuple) or tuple(given) != shape:
             raise Different(
-                f"{expression} does not have the shape {given!r}. Which axes are picked "
+                f"{expression} has not the shape {shown(given)}. Which axes are picked "
                 "or added up, and so gone? Which are put in, and which are repeated?"
             )
     return "Every one of them. Write them beside your lines from now on."

@@ -178,7 +178,8 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     True
     """
     logits, labels = floats(logits), _class_numbers(labels, logits)
-    rows, largest = torch.arange(len(labels)), logits.data.argmax(1)
+    rows = torch.arange(len(labels))
+    largest = logits.data.argmax(1)
     shifted = logits - logits[rows, largest][:, None]  # at most 0
     log_total = shifted.exp().sum(1).log()  # (N,)
     return (log_total - shifted[rows, labels]).mean()

@@ -9,10 +9,11 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
+from book.blocks.boxes import folded
 from book.path.drawing import Drawing
 from book.path.graph import Stop, before, in_order, sort_key
 from book.path.layout import LARGE, SMALL, lay_out
-from book.path.reading_time import is_prose
+from book.path.reading_time import read
 
 CONFIGURATION = """
 extensions = ["myst_nb", "book"]
@@ -369,14 +370,18 @@ def test_running_time_comes_from_the_run(book):
     assert re.search(r"1 min reading · [1-9]\d* s running", book.html("05-deep"))
 
 
-def test_only_prose_is_counted():
-    prose = nodes.paragraph("", "", nodes.Text("three little words"))
-    code = nodes.literal_block("", "not = these")
-    output = nodes.container("", nodes.paragraph("", "nor these"))
+def test_words_code_and_formulas_are_read_each_at_its_pace():
+    prose = nodes.paragraph(
+        "", "", nodes.Text("three little words"), nodes.math("", "x")
+    )
+    code = nodes.literal_block("", "a = 1\n\nb = a")
+    output = nodes.container("", nodes.paragraph("", "not these"))
     output["classes"] = ["cell_output"]
-    page = nodes.section("", prose, code, output, nodes.math_block("", "a b"))
-    counted = [text.astext() for text in page.findall(is_prose)]
-    assert counted == ["three little words"]
+    solution = folded("", nodes.literal_block("", "nor = this"))
+    formula = nodes.math_block("", "a b")
+    page = nodes.section("", prose, code, output, solution, formula)
+    counted = [("word", 3), ("symbol", 1), ("line of code", 3), ("formula", 1)]
+    assert list(read(page)) == counted
 
 
 def test_a_chapter_ends_in_a_hidden_button(book):

@@ -1,23 +1,27 @@
 import json
 import re
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from transformer_path.workshop import leaderboard
+from transformer_path.workshop.batches import minibatches
 from transformer_path.workshop.datasets import Examples, Splits
 from transformer_path.workshop.leaderboard import (
     PUBLISHED,
     Row,
     choose,
     enter,
+    joined,
     measure,
     refit,
     spread,
 )
 from transformer_path.workshop.palette import MARKERS
-from transformer_path.workshop.training import seeded
+from transformer_path.workshop.scores import accuracy
+from transformer_path.workshop.training import fit, seeded
 
 GENERATOR = torch.Generator().manual_seed(0)
 Y = torch.randint(10, (90,), generator=GENERATOR)
@@ -25,7 +29,7 @@ X = torch.randn(90, 40, generator=GENERATOR) + 3 * torch.eye(40)[Y]
 SPLITS = Splits(
     Examples(X[:50], Y[:50]), Examples(X[50:70], Y[50:70]), Examples(X[70:], Y[70:])
 )
-CHOICES = [{"lr": 0.0}, {"lr": 0.05}, {"lr": 1e-4}]
+CANDIDATES = [{"lr": 0.0}, {"lr": 0.5}, {"lr": 1e-4}]
 
 
 @pytest.fixture(autouse=True)
@@ -47,9 +51,15 @@ def linear(seed):
     return nn.Linear(40, 10)
 
 
-def short(**options):
-    given = {"choices": CHOICES, "steps": 40, "seeds": range(3), "progress": False}
-    return measure("linear", linear, **(given | options))
+def train(model, examples, seed, lr=0.1, steps=30):
+    optimizer = torch.optim.SGD(model.parameters(), lr)
+    batch = minibatches(examples, 25, seed=seed)
+    fit(model, batch, optimizer=optimizer, steps=steps, seed=seed, progress=False)
+
+
+def short(train=train, candidates=CANDIDATES, **options):
+    given = {"seeds": range(3), "progress": False} | options
+    return measure("linear", linear, train, candidates, **given)
 
 
 def raises(kind, message):
@@ -60,17 +70,18 @@ def test_a_row_holds_what_was_measured():
     row = short()
     assert row.name == "linear"
     assert row.architecture == "linear"
-    assert row.chosen == {"steps": 40, "lr": 0.05}
+    assert row.chosen == {"lr": 0.5}
     assert row.parameters == 410
-    assert len(row.accuracies) == len(row.shuffled) == 3
     assert row.seconds > 0
-    both = Examples(X[:70], Y[:70])
-    models = refit(linear, row.chosen, both, None, range(3))
-    right = [
-        (model(SPLITS.test.x).argmax(1) == SPLITS.test.y).float().mean().item()
-        for model, _ in models
-    ]
-    assert row.accuracies == pytest.approx(right)
+    for accuracies, flip in ((row.accuracies, False), (row.shuffled, True)):
+        x, x_test = (X.flip(1), SPLITS.test.x.flip(1)) if flip else (X, SPLITS.test.x)
+        right = []
+        for seed in range(3):
+            with seeded(seed):
+                model = linear(seed)
+            train(model, Examples(x[:70], Y[:70]), seed, lr=0.5)
+            right.append(accuracy(model, Examples(x_test, SPLITS.test.y)))
+        assert accuracies == pytest.approx(right)
 
 
 def test_it_is_the_same_every_time_and_differs_by_seed():
@@ -80,57 +91,73 @@ def test_it_is_the_same_every_time_and_differs_by_seed():
     second = short()
     assert first.accuracies == second.accuracies
     assert first.shuffled == second.shuffled
-    [(one, _), (other, _)] = refit(linear, {"steps": 1}, SPLITS.train, None, [0, 1])
+    fitted = refit(linear, train, {"steps": 1}, SPLITS.train, [0, 1])
+    (one, seconds), (other, _) = fitted
     assert not torch.equal(one.weight, other.weight)
+    assert seconds > 0
 
 
 def test_the_test_split_has_no_say(monkeypatch):
-    """Test labels that praise the worst choice change the report, not the choice."""
+    """Test labels that praise the worst candidate change the report, not the choice."""
     seen = []
 
-    def watching(model, train, *rest, **settings):
-        seen.append(train.x)
-        return fit(model, train, *rest, **settings)
+    def watching(model, examples, seed, **candidate):
+        seen.append(examples.x)
+        train(model, examples, seed, **candidate)
 
-    fit = leaderboard.fit
-    monkeypatch.setattr(leaderboard, "fit", watching)
-    honest = short()
+    honest = short(watching)
     test = SPLITS.test
     with seeded(0):
         untrained = linear(0)(test.x).argmax(1)
     put(monkeypatch, SPLITS._replace(test=Examples(test.x, untrained)))
-    poisoned = short()
-    assert poisoned.chosen == honest.chosen == {"steps": 40, "lr": 0.05}
+    poisoned = short(watching)
+    assert poisoned.chosen == honest.chosen == {"lr": 0.5}
     assert max(poisoned.accuracies) < min(honest.accuracies)
     rows = {tuple(row.tolist()) for x in seen for row in x}
     for x in (test.x, test.x.flip(1)):
         assert rows.isdisjoint(tuple(row.tolist()) for row in x)
 
 
-def test_validation_decides(monkeypatch):
+def test_the_choice_sees_no_validation_row_while_it_learns():
+    seen = []
+
+    def watching(model, examples, seed, **candidate):
+        seen.append(len(examples.y))
+        train(model, examples, seed, **candidate)
+
+    short(watching)
+    assert seen == [50] * 2 * 3 + [70] * 3 * 2
+
+
+def test_validation_decides():
     """Poisoned validation labels turn the choice round."""
-    train, validation, _ = SPLITS
-    offers = [{"lr": 0.0, "steps": 1}, {"lr": 0.05, "steps": 99}]
-    assert choose(linear, offers, train, validation, [0, 1])["lr"] == 0.05
+    examples, validation, _ = SPLITS
+    offers = [{"lr": 0.0, "steps": 1}, {"lr": 0.5, "steps": 50}]
+    assert choose(linear, train, offers, examples, validation, [0, 1])["lr"] == 0.5
     wrong = Examples(validation.x, (validation.y + 1) % 10)
-    assert choose(linear, offers, train, wrong, [0, 1])["lr"] == 0.0
+    assert choose(linear, train, offers, examples, wrong, [0, 1])["lr"] == 0.0
 
 
 def test_of_equals_the_first_is_chosen():
-    offers = [{"steps": 2, "batch_size": 50}, {"steps": 2, "batch_size": 60}]
-    train, validation, _ = SPLITS
-    assert choose(linear, offers, train, validation, [0]) is offers[0]
+    offers = [{"steps": 2, "lr": 0.0}, {"steps": 1, "lr": 0.0}]
+    examples, validation, _ = SPLITS
+    assert choose(linear, train, offers, examples, validation, [0]) is offers[0]
 
 
-def test_a_single_offer_costs_nothing(monkeypatch):
-    monkeypatch.setattr(leaderboard, "refit", None)
-    train, validation, _ = SPLITS
-    assert choose(linear, [{"lr": 0.1}], train, validation, [0]) == {"lr": 0.1}
+def test_a_single_candidate_costs_nothing():
+    examples, validation, _ = SPLITS
+    only = {"lr": 0.1}
+    assert choose(linear, None, [only], examples, validation, [0]) == only
 
 
-def test_a_choice_may_override_what_is_shared():
-    row = short(choices=[{"lr": 0.0}, {"lr": 0.05, "steps": 30}])
-    assert row.chosen == {"steps": 30, "lr": 0.05}
+def test_candidates_may_come_one_by_one():
+    assert short(candidates=iter(CANDIDATES), seeds=iter([0, 1])).chosen == {"lr": 0.5}
+
+
+def test_train_and_validation_are_joined():
+    x, y = joined(SPLITS)
+    assert torch.equal(x, X[:70])
+    assert torch.equal(y, Y[:70])
 
 
 def test_a_row_in_words():
@@ -160,7 +187,14 @@ def test_a_row_is_noted_with_its_time_apart(capsys):
         shuffled=(0.5, 0.51),
         parameters=7,
         seconds=12.34,
-        chosen={"lr": 0.1, "optimizer": torch.optim.SGD},
+        chosen={
+            "lr": np.float64(0.1),
+            "steps": np.int64(3),
+            "widths": (40, np.int32(7)),
+            "optimizer": torch.optim.SGD,
+            "schedule": lambda done: 1 - done,
+            "loss": object(),
+        },
     )
     enter(row)
     first, second = capsys.readouterr().out.splitlines()
@@ -172,7 +206,14 @@ def test_a_row_is_noted_with_its_time_apart(capsys):
         "accuracies": [0.9, 0.91],
         "shuffled": [0.5, 0.51],
         "parameters": 7,
-        "chosen": {"lr": 0.1, "optimizer": "SGD"},
+        "chosen": {
+            "lr": 0.1,
+            "steps": 3,
+            "widths": [40, 7],
+            "optimizer": "SGD",
+            "schedule": "<lambda>",
+            "loss": "custom",
+        },
     }
     assert second == "time_leaderboard_gru = 12.3 s"
 
@@ -188,17 +229,13 @@ def test_an_unknown_row_needs_a_colour():
         "architecture=None has no colour; say whose 'mine' wears: architecture= one of "
         "['linear', 'mlp', 'cnn', 'rnn', 'attention'].",
     ):
-        measure("mine", linear, steps=1)
-    row = measure(
-        "mine", linear, architecture="cnn", steps=1, seeds=[0], progress=False
-    )
+        measure("mine", linear, train)
+    row = measure("mine", linear, train, architecture="cnn", seeds=[0], progress=False)
     assert row.architecture == "cnn"
 
 
-def test_there_must_be_seeds_and_choices():
+def test_there_must_be_seeds_and_candidates():
     with raises(ValueError, "seeds is empty; range(5) measures five models."):
         short(seeds=[])
-    with raises(
-        ValueError, "choices is empty; [{}] measures the settings as they are."
-    ):
-        short(choices=[])
+    with raises(ValueError, "candidates is empty; [{}] measures train as it is."):
+        short(candidates=[])

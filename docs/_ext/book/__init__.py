@@ -14,6 +14,7 @@ The rooms, by purpose:
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 from sphinx.application import Sphinx
 from sphinx.util.typing import ExtensionMetadata
@@ -105,10 +106,10 @@ def _path(app: Sphinx) -> None:
 def _blocks(app: Sphinx) -> None:
     others = ("latex", "text", "man")
     fold = boxes.visit_folded, boxes.depart_folded
-    plain = dict.fromkeys(others, (boxes.visit_open, boxes.visit_open))
+    plain: Any = dict.fromkeys(others, (boxes.visit_open, boxes.visit_open))
     app.add_node(boxes.folded, html=fold, **plain)
     title = boxes.visit_summary, boxes.depart_summary
-    left_out = dict.fromkeys(others, (boxes.skip, None))
+    left_out: Any = dict.fromkeys(others, (boxes.skip, None))
     app.add_node(boxes.summary, html=title, **left_out)
     app.add_directive("beside", beside.Beside)
     app.add_directive("failure", boxes.Box)

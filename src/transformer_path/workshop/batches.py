@@ -6,7 +6,9 @@ and a process among several knows its own part.
 """
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from math import inf
+from operator import index
+from typing import SupportsIndex, TypeVar
 
 import torch
 from torch import Tensor, distributed
@@ -43,8 +45,9 @@ def minibatches(
     Raises
     ------
     ValueError
-        If there are no examples, or not one label for each input, or an input is not
-        finite, or ``size`` is not a whole number from 1 on.
+        If there are no examples, or not one label for each input, or a number is not
+        finite, or ``size`` is not a whole number from 1 on, or several processes
+        cannot share a minibatch evenly.
 
     Examples
     --------
@@ -56,9 +59,7 @@ def minibatches(
     [0, 1, 2, 3, 4, 5]
     """
     _check_examples(examples)
-    if size != int(size) or size < 1:
-        raise ValueError(f"size={size}; a minibatch holds 1, 2, 3, ... examples.")
-    size = min(int(size), len(examples.y))
+    size = min(whole("size", size), len(examples.y))
     per_epoch = len(examples.y) // size
     latest: dict[int, Tensor] = {}  # the order of one epoch, kept for its other steps
 
@@ -67,10 +68,15 @@ def minibatches(
         if epoch not in latest:
             latest.clear()
             generator = torch.Generator().manual_seed(mixed(seed, epoch))
-            latest[epoch] = torch.randperm(len(examples.y), generator=generator)
+            order = torch.randperm(len(examples.y), generator=generator)
+            latest[epoch] = order.to(examples.x.device)
         rank, world = place_among_processes()
+        if size % world:
+            raise ValueError(
+                f"a minibatch of {size} does not split into {world} equal parts, one "
+                f"for each process; size may be {size - size % world or world}."
+            )
         rows = latest[epoch][place * size : (place + 1) * size][rank::world]
-        rows = rows.to(examples.x.device)
         return Examples(examples.x[rows], examples.y[rows])
 
     return batch
@@ -102,9 +108,25 @@ def place_among_processes() -> tuple[int, int]:
     return 0, 1
 
 
-def mixed(seed: int, number: int) -> int:
+def average(values: Tensor) -> Tensor:
+    """Average over the processes."""
+    _, world = place_among_processes()
+    if world > 1:
+        values = values / world
+        distributed.all_reduce(values)
+    return values
+
+
+def mixed(seed: SupportsIndex, number: SupportsIndex) -> int:
     """Make one seed of two, so that seed 1 is not seed 0 one epoch later."""
-    return (seed * 0x9E37_79B9_7F4A_7C15 + number) % 2**63
+    return (index(seed) * 0x9E37_79B9_7F4A_7C15 + index(number)) % 2**63
+
+
+def whole(name: str, number: float) -> int:
+    """Give a count as a plain int; NumPy's will do, a fraction will not."""
+    if not 1 <= number < inf or number % 1:
+        raise ValueError(f"{name}={number} must be a whole number, 1 or more.")
+    return int(number)
 
 
 def _check_examples(examples: Examples) -> None:
@@ -114,9 +136,11 @@ def _check_examples(examples: Examples) -> None:
             f"{len(x)} rows of x and {len(y)} of y; each example needs one of both, "
             "and at least one example is needed."
         )
-    broken = (~x.isfinite()).reshape(len(x), -1).any(1)
-    if broken.any():
-        raise ValueError(
-            f"x is not finite in {int(broken.sum())} of {len(x)} rows, the first of "
-            f"them row {int(broken.nonzero()[0])}; repair them or leave them out."
-        )
+    for name, part in ("x", x), ("y", y):
+        broken = (~part.isfinite()).reshape(len(x), -1).any(1)
+        if broken.any():
+            raise ValueError(
+                f"{name} is not finite in {int(broken.sum())} of {len(x)} rows, the "
+                f"first of them row {int(broken.nonzero()[0])}; repair them or leave "
+                "them out."
+            )

@@ -7,17 +7,17 @@ and read with ``weights_only``: a checkpoint can hold no code.
 """
 
 import os
-import pickle
-import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from glob import escape
 from math import isclose
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.utils._pytree import tree_map
 
 
 def save(parts: Mapping[str, Any], path: Path | str) -> None:
@@ -28,23 +28,21 @@ def save(parts: Mapping[str, Any], path: Path | str) -> None:
 
     Examples
     --------
-    >>> with tempfile.TemporaryDirectory() as folder:
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
     ...     save({"identity": {"seed": 1}, "step": 7}, Path(folder, "run.pt"))
     ...     load(Path(folder, "run.pt"), {"seed": 1})["step"]
     7
     """
-    path = Path(path)
-    handle, name = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
+    temporary = Path(f"{path}.tmp{os.getpid()}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("wb") as file:
             torch.save(dict(parts), file)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(name)
-        raise
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def load(path: Path | str, identity: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -60,22 +58,20 @@ def load(path: Path | str, identity: Mapping[str, Any]) -> dict[str, Any] | None
         raise ValueError(
             f"the folder of the checkpoint {path} does not exist; create it first."
         )
+    for left in path.parent.glob(f"{escape(path.name)}.tmp*"):  # by a killed process
+        left.unlink(missing_ok=True)
     if not path.exists():
         return None
-    try:
-        parts: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        saved = parts["identity"]
-    except (
-        RuntimeError,
-        pickle.UnpicklingError,
-        KeyError,
-        EOFError,
-        TypeError,
-    ) as error:
-        raise ValueError(
-            f"{path} is not a checkpoint of fit, or is damaged "
-            f"({str(error).splitlines()[0]}); delete it to start the run afresh."
-        ) from error
+    with path.open("rb") as file:
+        try:  # not mapped: the file will be replaced
+            parts = torch.load(file, map_location="cpu", weights_only=True, mmap=False)
+            saved = dict(parts["identity"])
+        except Exception as error:  # torch raises errors of many kinds
+            reason = str(error).strip().split("\n")[0]
+            raise ValueError(
+                f"{path} is not a checkpoint of fit, or is damaged ({reason}); delete "
+                "it to start the run afresh."
+            ) from error
     other = [
         f"{name} is {saved.get(name)} there and {identity.get(name)} here"
         for name in sorted(saved.keys() | identity.keys())
@@ -87,38 +83,46 @@ def load(path: Path | str, identity: Mapping[str, Any]) -> dict[str, Any] | None
             f"{' (and more)' if len(other) > 3 else ''}. Delete it, name another file, "
             "or go back to the settings, data and initial weights it was made with."
         )
-    return parts
+    return dict(parts)
 
 
 def identity(
-    model: nn.Module,
-    optimizers: Sequence[Optimizer],
-    settings: Mapping[str, Any],
-    first_row: Mapping[str, Any],
+    model: nn.Module, optimizers: Sequence[Optimizer], settings: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Say which run this is: what it is told, and what it does on its first batch.
 
     Functions cannot be compared, but what they give can: another activation, loss,
-    initialisation, rate of dropout or batch gives another first loss.
+    initialisation, rate of dropout or batch gives another first loss or gradient.
     """
     kinds = [
         [f"{type(each).__name__} {_options(group)}" for group in each.param_groups]
         for each in optimizers
     ]
-    state = model.state_dict()
-    return {
-        **settings,
-        "optimizer": kinds,
-        "shapes": {name: list(tensor.shape) for name, tensor in state.items()},
-        "evaluate": sorted(first_row),
-        "loss on the first batch": first_row["train_loss"],
-    }
+    shapes = {name: list(each.shape) for name, each in model.named_parameters()}
+    return {**plain(settings), "optimizer": kinds, "shapes": shapes}
+
+
+def plain(parts: Any) -> Any:
+    """Make Python's numbers of NumPy's; refuse what could not be loaded again."""
+
+    def one(part: Any) -> Any:
+        if isinstance(part, np.generic):
+            return part.item()
+        if part is None or isinstance(part, Tensor | int | float | str):
+            return part
+        raise ValueError(
+            f"{part!r} cannot be kept: a checkpoint holds tensors, numbers and text. "
+            "Run without one, or leave it out of the optimizer."
+        )
+
+    return tree_map(one, parts)
 
 
 def _options(group: Mapping[str, Any]) -> dict[str, Any]:
     """List what an optimiser was told, but for the rate, which a schedule changes."""
     hidden = {"params", "param_names", "lr", "initial_lr"}
-    return {name: value for name, value in group.items() if name not in hidden}
+    options = {name: value for name, value in group.items() if name not in hidden}
+    return options | {"shapes": [tuple(each.shape) for each in group["params"]]}
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -11,7 +11,7 @@ from copy import deepcopy
 from functools import partial
 from typing import Any
 
-import torch  # noqa: F401 (the examples use it)
+import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
@@ -24,13 +24,14 @@ class Several(nn.Module):
     Parameters
     ----------
     models : sequence of nn.Module
-        Of one class and one shape. They are copied.
+        Alike but for their weights. They are copied.
 
     Raises
     ------
     ValueError
-        If there is none, if their shapes differ, or if they hold buffers that training
-        changes, as those of batch normalisation.
+        If there is none, if they differ in more than their weights as far as can be
+        seen, or if they hold buffers that training changes, as those of batch
+        normalisation.
 
     Examples
     --------
@@ -46,7 +47,9 @@ class Several(nn.Module):
         _check_alike(models)
         parameters, _ = stack_module_state(list(models))
         self.names = list(parameters)
-        self.stacks = nn.ParameterList(parameters.values())
+        self.stacks = nn.ParameterList(
+            nn.Parameter(stack, stack.requires_grad) for stack in parameters.values()
+        )
         self._model = [deepcopy(models[0])]  # in a list: its weights are not ours
         self.train(models[0].training)
 
@@ -112,16 +115,39 @@ def each(loss: Loss) -> Loss:
 
 
 def _check_alike(models: Sequence[nn.Module]) -> None:
-    shapes = [{n: tuple(p.shape) for n, p in m.named_parameters()} for m in models]
-    if not shapes or any(other != shapes[0] for other in shapes) or not shapes[0]:
+    if not models or not list(models[0].parameters()):
         raise ValueError(
-            f"the parameters of the {len(models)} models are {shapes}; several models "
-            "side by side need parameters of the same names and shapes."
+            f"{len(models)} models without parameters cannot be trained side by side."
         )
-    norms = nn.modules.batchnorm._BatchNorm
+    first, buffers = _looks(models[0]), dict(models[0].named_buffers())
+    for number, model in enumerate(models[1:], start=1):
+        looks = _looks(model)
+        other = [n for n in {**first, **looks} if first.get(n) != looks.get(n)]
+        for name, buffer in model.named_buffers():
+            if name not in buffers or not torch.equal(buffer, buffers[name]):
+                other.append(name)
+        if other:
+            raise ValueError(
+                f"models 0 and {number} differ in {', '.join(other)}; models side by "
+                "side may differ in their weights only."
+            )
     for module in models[0].modules():
-        if isinstance(module, norms) and module.track_running_stats:
+        if getattr(module, "track_running_stats", False):
             raise ValueError(
                 f"{module} keeps running statistics, which cannot be stacked; train "
                 "such models one after the other."
             )
+
+
+def _looks(model: nn.Module) -> dict[str, Any]:
+    """Describe what can be compared of a model, without the values of its tensors."""
+    looks: dict[str, Any] = {n: tuple(p.shape) for n, p in model.named_parameters()}
+    for path, module in model.named_modules():
+        looks[path or "class"] = type(module)
+        for name, value in vars(module).items():
+            if callable(value):  # a lambda is made anew for each model
+                value = getattr(value, "__code__", value)
+            elif not isinstance(value, int | float | str):
+                continue
+            looks[f"{path}.{name}".strip(".")] = value
+    return looks

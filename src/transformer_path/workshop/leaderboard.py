@@ -13,6 +13,7 @@ from statistics import mean, stdev
 from time import perf_counter
 from typing import Any, NamedTuple, TypeVar
 
+import numpy as np
 import torch
 from torch import nn
 from tqdm import tqdm
@@ -221,9 +222,16 @@ def enter(row: Row) -> None:
     """
     rest = asdict(row)
     seconds = rest.pop("seconds")
-    text = json.dumps(rest, default=lambda thing: getattr(thing, "__name__", "custom"))
+    text = json.dumps(rest, default=_in_words)
     note(**{f"leaderboard_{row.name}": text})
     note(**{f"time_leaderboard_{row.name}": f"{seconds:.1f} s"})
+
+
+def _in_words(thing: object) -> Any:
+    """Write what JSON does not know, the same in every build."""
+    if isinstance(thing, np.generic):
+        return thing.item()
+    return getattr(thing, "__name__", "custom")
 
 
 def _colour(name: str, architecture: str | None) -> str:

@@ -6,6 +6,7 @@ leaves nothing out. :class:`History` is what remains for the reader.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
@@ -18,7 +19,7 @@ from torch.optim import Optimizer
 from tqdm import tqdm
 
 from transformer_path.workshop import checkpoints
-from transformer_path.workshop.batches import place_among_processes
+from transformer_path.workshop.batches import average, place_among_processes
 from transformer_path.workshop.ensembles import Several
 
 Number = float | list[float]  # a list: one number for each of several models
@@ -49,7 +50,13 @@ class History:
 
     def best_index(self, name: str) -> int:
         """Say in which row a number is lowest; NaN is never the best."""
-        return int(self[name].nan_to_num(nan=inf, posinf=inf).argmin())
+        numbers = self[name]
+        if numbers.dim() > 1:
+            raise ValueError(
+                f"{name} has one number for each of {numbers.shape[1]} models; ask "
+                f"history[{name!r}].argmin(0) for each."
+            )
+        return int(numbers.nan_to_num(nan=inf, posinf=inf).argmin())
 
 
 class Run:
@@ -60,81 +67,98 @@ class Run:
         model: nn.Module,
         optimizers: list[Optimizer],
         evaluate: Evaluate,
+        steps: int | None,
+        seconds: float | None,
         patience: int | None,
         finite: bool,
     ) -> None:
-        self.model, self.optimizers = model, optimizers
-        self.evaluate, self.patience, self.finite = evaluate, patience, finite
+        self.model, self.optimizers, self.evaluate = model, optimizers, evaluate
+        self.timed, self.total = steps is None, steps or seconds or 0.0
+        self.patience, self.finite = patience, finite
         self.history, self.losses = History(), list[Tensor]()
-        self.best: dict[str, Tensor] = {}
         self.step, self.seconds, self.since = 0, 0.0, perf_counter()
+        self.best: dict[str, Any] = {}
+        self.stale = 0  # evaluations since the best one
+        self.path: Path | None = None
+        self.rates = [group["lr"] for group in self._groups()]
 
-    def until(
-        self, steps: int | None, seconds: float | None, progress: bool
-    ) -> Iterator[float]:
+    def pace(self, factor: float) -> None:
+        """Set the learning rates."""
+        for group, rate in zip(self._groups(), self.rates, strict=True):
+            group["lr"] = rate * factor
+
+    def until_over(self, progress: bool) -> Iterator[float]:
         """Yield the share of the run that is done, until all of it is."""
-        total = steps if seconds is None else seconds
-        self.since = perf_counter()
         quiet = {} if progress else {"disable": True}  # else TQDM_DISABLE decides
-        with tqdm(total=total, leave=False, **quiet) as bar:
-            while not self.is_over(steps, seconds):
-                now = self.step if seconds is None else self.seconds
-                bar.update(now - bar.n)
-                yield now / (total or 1)
-            bar.update((total or 0) - bar.n)
+        self.since = perf_counter()
+        with tqdm(total=self.total, leave=False, **quiet) as bar:
+            while not self.is_over():
+                yield self._spent() / self.total
+                bar.n = round(self._spent(), 1)
+                bar.update(0)
 
-    def is_over(self, steps: int | None, seconds: float | None) -> bool:
+    def is_over(self) -> bool:
         """Whether the budget is spent, or patience is at its end."""
-        rows = self.history.rows
-        stale = len(rows) - 1 - self._best_row() if self.patience and rows else 0
-        return (
-            self.step >= (inf if steps is None else steps)
-            or self.seconds >= (inf if seconds is None else seconds)
-            or bool(self.patience and stale >= self.patience)
-        )
+        return self._spent() >= self.total or self.stale >= (self.patience or inf)
 
-    def end_step(self) -> None:
-        """Count the step and its time."""
+    def begin(self, loss_of: Callable[[int], Tensor]) -> None:
+        """Look at the model as it comes; it stays so, also what its buffers count."""
+        buffers = [buffer.clone() for buffer in self.model.buffers()]
+        self.model.train()
+        self.model.zero_grad()
+        loss = loss_of(0)
+        loss.sum().backward()  # type: ignore[no-untyped-call]
+        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
+        length = torch.stack([each.norm() for each in gradients]).norm()
+        self.first_gradient = float(average(length))
+        self.model.zero_grad()
+        for buffer, before in zip(self.model.buffers(), buffers, strict=True):
+            buffer.copy_(before)
+        self.losses.append(loss.detach())
+        self.look()
+
+    def end_step(self, loss: Tensor) -> None:
+        """Count the step and its time; the loss is looked at later, without a wait."""
+        self.losses.append(loss)
         self.step += 1
-        now = perf_counter()
-        self.seconds, self.since = self.seconds + now - self.since, now
+        self._count_time()
 
-    def look(self, lr: float) -> None:
-        """Write one row of the history; keep the weights if they are the best."""
-        mean = self._mean_loss(lr)  # waits for the device: a part of the training
-        self.seconds += perf_counter() - self.since if self.step else 0.0
+    def look(self) -> None:
+        """Write one row of the history, and the checkpoint."""
+        mean = self._mean_loss()  # waits for the device: a part of the training
+        if self.step:
+            self._count_time()
         self.model.eval()
         with torch.no_grad():
             found = {name: _plain(n) for name, n in self.evaluate(self.model).items()}
-        row = {"step": self.step, "seconds": self.seconds, "lr": lr, "train_loss": mean}
+        row: dict[str, Number] = {"step": self.step, "seconds": self.seconds}
+        row |= {"lr": self._lr(), "train_loss": mean}
+        if taken := sorted(row.keys() & found.keys()):
+            raise ValueError(
+                f"evaluate gives {taken}, which each row of the history has already; "
+                "call it something else."
+            )
         self.history.rows.append(row | found)
-        if self.patience and self._best_row() == len(self.history.rows) - 1:
-            state = self.model.state_dict()
-            self.best = {name: tensor.clone() for name, tensor in state.items()}
+        if self.patience is not None:
+            self._compare_with_the_best(next(iter(found), ""))
+        if self.path is not None and place_among_processes()[0] == 0:
+            self._save(self.path)
         self.since = perf_counter()
 
-    def save(self) -> None:
-        """Write the checkpoint; of several processes, the first does it."""
-        if place_among_processes()[0] == 0:
-            state = [each.state_dict() for each in self.optimizers]
-            parts = {"step": self.step, "seconds": self.seconds, "best": self.best}
-            parts |= {"model": self.model.state_dict(), "optimizer_state": state}
-            parts |= {"rows": self.history.rows, "identity": self.identity}
-            checkpoints.save(parts, self.path)
-        self.since = perf_counter()
-
-    def resume(self, path: Path, settings: dict[str, Any]) -> None:
+    def resume(self, path: Path, told: dict[str, Any]) -> None:
         """Go on where the run that wrote this file stood, if there is one."""
-        self.path = path
-        self.identity = checkpoints.identity(
-            self.model, self.optimizers, settings, self.history.rows[0]
-        )
-        saved = checkpoints.load(path, self.identity)
+        told |= {
+            "rates": [float(rate) for rate in self.rates],
+            "loss on the first batch": self.history.rows[0]["train_loss"],
+            "gradient on the first batch": self.first_gradient,
+            "history": list(self.history.rows[0]),
+        }
+        self.identity = checkpoints.identity(self.model, self.optimizers, told)
+        self.path, saved = path, checkpoints.load(path, self.identity)
         if saved is None:
             return
-        self.step, self.seconds, self.best = (
-            saved[name] for name in ("step", "seconds", "best")
-        )
+        for name in ("step", "seconds", "best", "stale"):
+            setattr(self, name, saved[name])
         self.history.rows = saved["rows"]
         self.model.load_state_dict(saved["model"])
         for each, state in zip(self.optimizers, saved["optimizer_state"], strict=True):
@@ -142,30 +166,60 @@ class Run:
 
     def end(self) -> None:
         """Leave the model ready for use, with the best weights if they were kept."""
-        if self.patience:
+        if self.best:
             self.model.load_state_dict(self.best)
         self.model.eval()
+        self.pace(1.0)
 
-    def _best_row(self) -> int:
-        """Find the row in which the first number of ``evaluate`` is lowest."""
-        names = list(self.history.rows[0])[4:]
-        if not names or not isinstance(self.history.rows[0][names[0]], float):
+    def _groups(self) -> list[dict[str, Any]]:
+        return [group for each in self.optimizers for group in each.param_groups]
+
+    def _lr(self) -> float:
+        return float(self._groups()[0]["lr"])
+
+    def _spent(self) -> float:
+        return self.seconds if self.timed else self.step
+
+    def _count_time(self) -> None:
+        now = perf_counter()
+        self.seconds, self.since = self.seconds + now - self.since, now
+
+    def _save(self, path: Path) -> None:
+        parts = {name: getattr(self, name) for name in ("step", "seconds", "stale")}
+        parts |= {"identity": self.identity, "rows": self.history.rows}
+        parts |= {"model": self.model.state_dict(), "best": self.best}
+        state = [each.state_dict() for each in self.optimizers]
+        parts["optimizer_state"] = checkpoints.plain(state)
+        checkpoints.save(parts, path)
+
+    def _compare_with_the_best(self, name: str) -> None:
+        """Keep the weights if no number of this name was lower."""
+        rows = self.history.rows
+        if not isinstance(rows[-1].get(name), float):
             raise ValueError(
                 f"patience={self.patience} watches the first number of evaluate, a "
-                f"loss of one model; it gave {self.history.rows[0]}."
+                f"loss of one model; the history has {rows[-1]}."
             )
-        return self.history.best_index(names[0])
+        self.stale = len(rows) - 1 - self.history.best_index(name)
+        if self.stale == 0:
+            self.best = deepcopy(self.model.state_dict())
 
-    def _mean_loss(self, lr: float) -> Number:
-        losses = torch.stack(self.losses).double().cpu()
+    def _mean_loss(self) -> Number:
+        losses = average(torch.stack(self.losses)).cpu().double()
         self.losses.clear()
-        _check_one_number(losses, self.model)
+        model, shape = self.model, tuple(losses.shape[1:])
+        expected = (len(model.stacks[0]),) if isinstance(model, Several) else ()
+        if shape != expected:
+            raise ValueError(
+                f"the loss has shape {shape}, expected {expected}: one number, as a "
+                "mean is, or with each(loss) one for each of several models."
+            )
         broken = ~losses.isfinite().reshape(len(losses), -1).all(1)
         if self.finite and broken.any():
             first = max(1, self.step - len(losses) + 1 + int(broken.nonzero()[0]))
             raise FloatingPointError(
                 f"the loss is {losses[broken][0].tolist()} at step {first} with "
-                f"lr={lr:g}; try a smaller one, such as lr={lr / 10:g}."
+                f"lr={self._lr():g}; try a smaller one, such as lr={self._lr() / 10:g}."
             )
         return _plain(losses.mean(0))
 
@@ -175,11 +229,3 @@ def _plain(number: Any) -> Number:
     if hasattr(number, "tolist"):
         number = number.tolist()
     return [float(n) for n in number] if isinstance(number, list) else float(number)
-
-
-def _check_one_number(losses: Tensor, model: nn.Module) -> None:
-    if losses.dim() > 1 and not isinstance(model, Several):
-        raise ValueError(
-            f"the loss has shape {tuple(losses.shape[1:])} and must be one number; "
-            "take its mean."
-        )

@@ -47,11 +47,12 @@ def classification_loss(
     """
     *inputs, y = batch
     logits = model(*inputs)
-    _check_labels(logits, y)
+    y = _labels(logits, y)
     try:
-        return F.cross_entropy(logits.flatten(0, -2), y.flatten().long())
-    except IndexError as error:
-        raise ValueError(_out_of_range(logits, y)) from error
+        return F.cross_entropy(logits.flatten(0, -2), y.flatten())
+    except IndexError:  # asked only now: to look at labels is to wait for the device
+        _check_range(logits, y)
+        raise
 
 
 def regression_loss(model: Callable[..., Tensor], batch: Sequence[Tensor]) -> Tensor:
@@ -101,8 +102,9 @@ def accuracy(model: nn.Module, examples: Examples, *, size: int = 1000) -> float
     right = counted = 0
     try:
         for x, y in zip(*(torch.split(part, size) for part in examples), strict=True):
-            logits, y = model(x.to(device)), y.to(device)
-            _check_labels(logits, y)
+            logits = model(x.to(device))
+            y = _labels(logits, y.to(device))
+            _check_range(logits, y)
             right += int((logits.argmax(-1) == y).sum())
             counted += int((y != IGNORED).sum())
     finally:
@@ -123,6 +125,7 @@ def validation(
     models each of them as a list.
     """
 
+    @torch.no_grad()
     def one(model: nn.Module) -> dict[str, float]:
         device = device_of(model, examples.x)
         batch = tuple(part.to(device) for part in examples)
@@ -145,24 +148,29 @@ def device_of(model: nn.Module, otherwise: Tensor) -> torch.device:
     return next((each.device for each in model.parameters()), otherwise.device)
 
 
-def _check_labels(logits: Tensor, y: Tensor) -> None:
-    if logits.shape[:-1] != y.shape or logits.shape[-1] < 2 or y.is_floating_point():
+def _labels(logits: Tensor, y: Tensor) -> Tensor:
+    """Give the labels in int64; whole numbers of any type will do, and bool."""
+    fit = y.dim() > 0 and logits.shape[:-1] == y.shape and logits.shape[-1] > 1
+    if not fit or y.is_floating_point():
         raise ValueError(
             f"logits of shape {tuple(logits.shape)} do not fit labels of shape "
             f"{tuple(y.shape)} and type {y.dtype}; expected (N, K) and (N,), or "
             "(B, T, V) and (B, T): whole numbers, and one logit for each of two "
             "classes or more."
         )
+    return y.long()
 
 
-def _out_of_range(logits: Tensor, y: Tensor) -> str:
-    counting = y[y != IGNORED]
-    low, high, classes = int(counting.min()), int(counting.max()), logits.shape[-1]
+def _check_range(logits: Tensor, y: Tensor) -> None:
+    counting, classes = y[y != IGNORED], logits.shape[-1]
+    if ((counting >= 0) & (counting < classes)).all():
+        return
+    low, high = int(counting.min()), int(counting.max())
     shift = low != 0 and high - low < classes
     advice = "count from 0" if shift else f"give the last layer {high + 1} outputs"
     if low < 0:
         advice = f"mark what does not count by {IGNORED}, and count the rest from 0"
-    return (
+    raise ValueError(
         f"labels run from {low} to {high}, but the model gives {classes} logits, for "
         f"labels from 0 to {classes - 1}; {advice}."
     )

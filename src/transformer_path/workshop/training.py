@@ -8,6 +8,7 @@ between are functions that you hand in; the loop knows nothing of data or labels
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from math import inf
+from operator import index
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils._pytree import tree_map
 
-from transformer_path.workshop.batches import mixed, place_among_processes
+from transformer_path.workshop.batches import mixed, place_among_processes, whole
 from transformer_path.workshop.ensembles import Several
 from transformer_path.workshop.runs import Evaluate, History, Run
 from transformer_path.workshop.scores import classification_loss
@@ -51,13 +52,14 @@ def fit(
     ----------
     model : nn.Module
         Changed in place; comes back in evaluation mode. The batches go to the device
-        of its parameters.
+        of its parameters; what is no tensor goes along as it is.
     batch : callable
         From the number of a batch, counted from 0, to what ``loss`` takes; the same
         number always gives the same batch, as from
         :func:`~transformer_path.workshop.batches.minibatches`.
     optimizer : Optimizer or sequence of Optimizer
-        Of the model's parameters; several may share them.
+        Of the model's parameters; several may share them. Their learning rates are
+        scaled by the schedule, and come back as they were.
     loss : callable
         From the model and a batch to one number, or to one for each of
         :class:`~transformer_path.workshop.ensembles.Several` models.
@@ -82,8 +84,8 @@ def fit(
     checkpoint : path, optional
         A file, rewritten at every evaluation. Where it exists, the run continues from
         it and ends with the same weights, bit for bit, as an uninterrupted one. A run
-        is known by its settings, its schedule and its loss on the first batch, so the
-        model has to come as it came at the beginning.
+        is known by its settings, its schedule, and its loss and gradient on the first
+        batch, so the model has to come as it came at the beginning.
     seed : int
         Decides what layers such as dropout draw. The shared generator stays as it was.
     finite : bool
@@ -110,58 +112,54 @@ def fit(
     True
     """
     optimizers = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer)
-    settings: dict[str, Any] = {
-        "steps": steps,
-        "seconds": seconds,
-        "clip": clip,
-        "every": every,
-    }
-    settings |= {"accumulate": accumulate, "patience": patience, "seed": seed}
-    _check_settings(model, optimizers, schedule, **settings)
-    settings["seed"] = seed
-    run = Run(model, optimizers, evaluate, patience, finite)
-    groups = [group for each in optimizers for group in each.param_groups]
-    rates = [group["lr"] for group in groups]
+    every, accumulate = whole("every", every), whole("accumulate", accumulate)
+    steps = None if steps is None else whole("steps", steps)
+    patience = None if patience is None else whole("patience", patience)
+    factors = _check(model, optimizers, steps, seconds, clip, schedule)
+    run = Run(model, optimizers, evaluate, steps, seconds, patience, finite)
     device = next(model.parameters()).device
+    own_seed = mixed(seed, place_among_processes()[0])
 
     def loss_of(number: int) -> Tensor:
-        return loss(model, tree_map(lambda part: part.to(device), batch(number)))
+        return loss(model, tree_map(lambda part: _to(device, part), batch(number)))
 
-    with _own_randomness(seed, device) as restart:
-        restart(0)
-        run.losses.append(loss_of(0).detach())
-        run.look(float(rates[0]) * schedule(0.0))
+    with seeded(own_seed, device) as reseed:
+        reseed(mixed(own_seed, 0))
+        run.pace(factors[0])
+        run.begin(loss_of)
         if checkpoint is not None:
-            settings |= {"schedule": [schedule(k / 100) for k in range(101)]}
-            run.resume(Path(checkpoint), settings | {"rates": [*map(float, rates)]})
-        for done in run.until(steps, seconds, progress):
-            for group, rate in zip(groups, rates, strict=True):
-                group["lr"] = rate * schedule(done)
-            restart(run.step)
+            told = {"steps": steps, "seconds": seconds, "clip": clip, "every": every}
+            told |= {"accumulate": accumulate, "patience": patience, "seed": seed}
+            run.resume(Path(checkpoint), told | {"schedule": factors})
+        for done in run.until_over(progress):
+            reseed(mixed(own_seed, run.step))  # a resumed run draws the same
+            run.pace(schedule(done))
             model.train()
-            for k in range(accumulate):
-                value = loss_of(run.step * accumulate + k)
-                (value.sum() / accumulate).backward()  # type: ignore[no-untyped-call]
-                run.losses.append(value.detach())
+            model.zero_grad()
+            values = []
+            for number in range(run.step * accumulate, (run.step + 1) * accumulate):
+                value = loss_of(number) / accumulate
+                value.sum().backward()  # type: ignore[no-untyped-call]
+                values.append(value.detach())
             if clip < inf:
                 nn.utils.clip_grad_norm_(model.parameters(), clip)
             for each in optimizers:
                 each.step()
-                each.zero_grad()
-            run.end_step()
-            if run.step % every == 0 or run.is_over(steps, seconds):
-                run.look(float(groups[0]["lr"]))
-                if checkpoint is not None:
-                    run.save()
+            run.end_step(torch.stack(values).sum(0))
+            if run.step % every == 0 or run.is_over():
+                run.look()
     run.end()
     return run.history
 
 
 @contextmanager
-def seeded(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
+def seeded(
+    seed: int, device: torch.device | str = "cpu"
+) -> Iterator[Callable[[int], None]]:
     """Draw from ``seed`` inside the block, and as if nothing had happened after it.
 
-    For what draws from torch's shared generator: initial weights and dropout.
+    For what draws from torch's shared generator: initial weights and dropout. Gives a
+    function that starts again from another seed.
 
     Examples
     --------
@@ -172,70 +170,71 @@ def seeded(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
     >>> torch.equal(first.weight, second.weight)
     True
     """
-    device = torch.device(device)
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        yield
+    generators, device = [torch.default_generator], torch.device(device)
+    if device.type == "cuda":
+        current = torch.cuda.current_device()
+        place = current if device.index is None else device.index
+        generators.append(torch.cuda.default_generators[place])
+    if device.type == "mps":
+        generators.append(torch.mps._get_default_mps_generator())
+
+    def reseed(seed: int) -> None:
+        for generator in generators:
+            generator.manual_seed(index(seed))
+
+    states = [generator.get_state() for generator in generators]
+    try:
+        reseed(seed)
+        yield reseed
+    finally:
+        for generator, state in zip(generators, states, strict=True):
+            generator.set_state(state)
 
 
-@contextmanager
-def _own_randomness(seed: int, device: torch.device) -> Iterator[Callable[[int], None]]:
-    """Give a function that draws anew in every step: a resumed run draws the same.
-
-    Several processes draw differently.
-    """
-    rank, _ = place_among_processes()
-    with seeded(seed, device):
-        generators = [torch.default_generator]
-        if device.type == "cuda":
-            index = (
-                torch.cuda.current_device() if device.index is None else device.index
-            )
-            generators.append(torch.cuda.default_generators[index])
-
-        def restart(step: int) -> None:
-            for generator in generators:
-                generator.manual_seed(mixed(mixed(seed, rank), step))
-
-        yield restart
+def _to(device: torch.device, part: Any) -> Any:
+    if not isinstance(part, Tensor):
+        return part
+    return part.to(device, non_blocking=device.type == "cuda")  # it need not wait
 
 
-def _check_settings(
+def _check(
     model: nn.Module,
     optimizers: Sequence[Optimizer],
+    steps: int | None,
+    seconds: float | None,
+    clip: float,
     schedule: Schedule,
-    **settings: Any,
-) -> None:
-    """Refuse what cannot work, before the first step."""
-    if (settings["steps"] is None) == (settings["seconds"] is None):
+) -> list[float]:
+    """Refuse what cannot work, before the first step; give the schedule's factors."""
+    if (steps is None) == (seconds is None):
         raise ValueError(
-            f"steps={settings['steps']} and seconds={settings['seconds']}; give one of "
-            "the two, how long the run is to be."
+            f"steps={steps} and seconds={seconds}; give one of the two, how long the "
+            "run is to be."
         )
-    for name in ("steps", "every", "accumulate", "patience"):
-        number = settings[name]
-        if number is not None and (number < 1 or number != int(number)):
-            raise ValueError(f"{name}={number} must be a whole number, 1 or more.")
-    for name in ("seconds", "clip"):
-        if settings[name] is not None and not settings[name] > 0:
-            raise ValueError(f"{name}={settings[name]} must be a number above 0.")
-    if isinstance(model, Several) and settings["clip"] < inf:
-        raise ValueError(
-            f"clip={settings['clip']} would shorten the gradients of several models "
-            "together; fit them one after the other."
-        )
-    if settings["seconds"] and place_among_processes()[1] > 1:
+    for name, number in {"seconds": seconds, "clip": clip}.items():
+        if number is not None and not number > 0:
+            raise ValueError(f"{name}={number} must be a number above 0.")
+    if seconds and place_among_processes()[1] > 1:
         raise ValueError("several processes must stop together; give steps.")
-    if not 0 <= (factor := schedule(0.5)) < inf:
+    factors = [float(schedule(k / 100)) for k in range(101)]
+    if not all(0 <= factor < inf for factor in factors):
         raise ValueError(
-            f"schedule(0.5) gives {factor}; a schedule goes from the share of the run "
-            "that is done, 0 to 1, to a factor for the rate, as lambda done: 1 - done."
+            f"schedule gives factors from {min(factors)} to {max(factors)}; a schedule "
+            "goes from the share of the run that is done, 0 to 1, to a factor for the "
+            "rate, as lambda done: 1 - done."
+        )
+    if isinstance(model, Several) and clip < inf:
+        raise ValueError(
+            f"clip={clip} would shorten the gradients of several models together; fit "
+            "them one after the other."
         )
     learned = {id(p) for p in model.parameters() if p.requires_grad}
-    held = [p for o in optimizers for g in o.param_groups for p in g["params"]]
-    if not learned or learned != {id(p) for p in held}:
+    groups = [group for each in optimizers for group in each.param_groups]
+    held = {id(p) for g in groups for p in g["params"] if p.requires_grad}
+    if not learned or learned != held:
         raise ValueError(
-            f"the optimizer holds {len(held)} parameters, the model "
-            f"({type(model).__name__}) has {len(learned)} that learn; make it of this "
-            "model's: torch.optim.SGD(model.parameters(), lr=0.1)."
+            f"the optimizer holds {len(held)} parameters that learn, the model "
+            f"({type(model).__name__}) has {len(learned)}; make it of this model's: "
+            "torch.optim.SGD(model.parameters(), lr=0.1)."
         )
+    return factors

@@ -1,36 +1,47 @@
 """How long does a page take to read, and how long did it take to run?
 
-The words of the prose are counted when a page is read; code, formulas, outputs and
-what is folded away are not. The running time is the one that MyST-NB measured.
+A rate for each kind of thing that one reads: words of prose, lines of code, formulas.
+What is folded away, what cells print and the exercises' hints and solutions do not
+count. The running time is the one that MyST-NB measured.
 """
+
+from collections.abc import Iterator
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
-WORDS_A_MINUTE = 150  # of technical prose
-SILENT = nodes.literal_block | nodes.FixedTextElement | nodes.math | nodes.math_block
-SILENT |= nodes.raw | nodes.comment | nodes.Invisible
-SILENT_CLASSES = {"cell_input", "cell_output", "tp-hint", "tp-solution"}
+from book.blocks.boxes import folded
+
+SECONDS = {"word": 0.4, "line of code": 6.0, "formula": 20.0, "symbol": 2.0}
+SILENT = nodes.FixedTextElement | nodes.raw | nodes.comment | nodes.Invisible
+SILENT_CLASSES = {"cell_output"}
 
 
 def count(app: Sphinx, doctree: nodes.document) -> None:
     """Note a page's reading time in whole minutes."""
     metadata = app.env.metadata[app.env.current_document.docname]
     if "stop" in metadata:
-        words = sum(len(text.split()) for text in doctree.findall(is_prose))
-        metadata["reading_minutes"] = str(max(1, round(words / WORDS_A_MINUTE)))
+        seconds = sum(SECONDS[kind] * number for kind, number in read(doctree))
+        metadata["reading_minutes"] = str(max(1, round(seconds / 60)))
 
 
-def is_prose(node: nodes.Node) -> bool:
-    """Whether a node is text that one reads word by word."""
-    if not isinstance(node, nodes.Text):
-        return False
-    while node := node.parent:
-        classes = node.get("classes", ()) if isinstance(node, nodes.Element) else ()
-        if isinstance(node, SILENT) or not SILENT_CLASSES.isdisjoint(classes):
-            return False
-    return True
+def read(node: nodes.Node) -> Iterator[tuple[str, int]]:
+    """Go through what one reads: its kind, and how much of it there is."""
+    classes = node.get("classes", ()) if isinstance(node, nodes.Element) else ()
+    if isinstance(node, folded) or not SILENT_CLASSES.isdisjoint(classes):
+        return
+    if isinstance(node, nodes.literal_block):
+        yield "line of code", len(node.astext().splitlines())
+    elif isinstance(node, nodes.math_block):
+        yield "formula", 1
+    elif isinstance(node, nodes.math):
+        yield "symbol", 1
+    elif isinstance(node, nodes.Text):
+        yield "word", len(node.split())
+    elif not isinstance(node, SILENT):
+        for child in node.children:
+            yield from read(child)
 
 
 def times(env: BuildEnvironment, page: str) -> str:

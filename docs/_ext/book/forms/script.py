@@ -99,7 +99,7 @@ def _steppers(tree: ast.Module) -> Iterator[str]:
     for statement in tree.body:
         match statement:
             case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=made)):
-                if ast.unparse(made) in {"Stepper", "plots.Stepper"}:
+                if ast.unparse(made).removeprefix("plots.") in _STEPPERS:
                     yield name
 
 
@@ -220,3 +220,6 @@ def _fill(text: str, first: str = "", other: str = "") -> str:
 
 def _comment(text: str) -> str:
     return "\n".join(f"# {line}".rstrip() for line in text.splitlines())
+
+
+_STEPPERS = {"Stepper", "SideBySide"}

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 from waiting import remaining
 
 pytestmark = [pytest.mark.book, pytest.mark.browser]
-CHAPTER, LATER = "01-supervised-learning", "04a-feedforward-networks"
+CHAPTER, LATER = "01a-learning-from-examples", "04a-feedforward-networks"
 
 
 @pytest.mark.parametrize("where", ["site", "disk"])

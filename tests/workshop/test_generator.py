@@ -86,3 +86,22 @@ def test_says_what_was_drawn_for_each_series():
 def test_refuses_what_does_not_divide_into_classes(n):
     with pytest.raises(ValueError, match=f"n={n}; it must be a multiple of 10"):
         make(n, seed=0)
+
+
+def test_keeps_every_shift_within_the_largest():
+    shifts = make(1000, seed=1, max_shift=5).shift
+    assert (shifts.min(), shifts.max()) == (0, 5)
+    assert make(1000, seed=1).shift.max() == 47
+
+
+def test_without_shift_the_average_of_a_class_keeps_its_shape():
+    def height_of_the_average(max_shift):
+        made = make(1000, seed=1, max_shift=max_shift)
+        return np.ptp(made.x[made.y == 7].mean(0))
+
+    assert height_of_the_average(0) > 2 * height_of_the_average(47)
+
+
+def test_refuses_a_negative_shift():
+    with pytest.raises(ValueError, match="max_shift=-1; shifts run from 0"):
+        make(10, seed=0, max_shift=-1)

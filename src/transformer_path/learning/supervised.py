@@ -70,7 +70,7 @@ def fit_line(x: Tensor, y: Tensor) -> Line:
     True
     """
     dtype, x, y = _coordinates(x, y, different=2)
-    dx, dy = x - x.mean(), y - y.mean()  # in float64, where squares have room
+    dx, dy = x - x.mean(), y - y.mean()  # in float64
     slope = (dx * dy).sum() / (dx * dx).sum()
     intercept = y.mean() - slope * x.mean()
     return Line(slope.to(dtype), intercept.to(dtype))
@@ -178,8 +178,9 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     True
     """
     logits, labels = floats(logits), _class_numbers(labels, logits)
-    rows, largest = torch.arange(len(labels)), logits.data.argmax(1)
-    shifted = logits - logits[rows, largest][:, None]  # the largest becomes 0
+    rows = torch.arange(len(labels))
+    largest = logits.data.argmax(1)
+    shifted = logits - logits[rows, largest][:, None]  # at most 0
     log_total = shifted.exp().sum(1).log()  # (N,)
     return (log_total - shifted[rows, labels]).mean()
 

@@ -33,7 +33,7 @@ class Made(NamedTuple):
     slope: Array
 
 
-def make(n: int, seed: int, **fixed: float) -> Made:
+def make(n: int, seed: int, *, max_shift: int = 47, **fixed: float) -> Made:
     """Make ``n`` series, a tenth of each class, in a random order.
 
     Parameters
@@ -42,6 +42,9 @@ def make(n: int, seed: int, **fixed: float) -> Made:
         A multiple of 10.
     seed : int
         Decides all that is random; 42 is the published data set's.
+    max_shift : int
+        The largest shift, in positions of the 72 before they are resampled to 40; the
+        shifts run from 0. The published series have 47.
     **fixed : float
         Any of ``padding``, ``height``, ``shift`` and ``slope``: the same for every
         series, in place of what was drawn. All else stays as it was drawn.
@@ -49,7 +52,8 @@ def make(n: int, seed: int, **fixed: float) -> Made:
     Raises
     ------
     ValueError
-        If ``n`` is not a multiple of 10, or something else is to be fixed.
+        If ``n`` is not a multiple of 10, ``max_shift`` is negative, or what is to be
+        fixed is none of these.
 
     References
     ----------
@@ -73,6 +77,8 @@ def make(n: int, seed: int, **fixed: float) -> Made:
     """
     if n % 10 or n < 10:
         raise ValueError(f"n={n}; it must be a multiple of 10, as many of each class.")
+    if max_shift < 0:
+        raise ValueError(f"max_shift={max_shift}; shifts run from 0 to it: 0 or more.")
     draws, args = RandomState(seed), get_dataset_args()
     low, high = args.padding
     length = args.template_len + high
@@ -83,7 +89,7 @@ def make(n: int, seed: int, **fixed: float) -> Made:
     for i in range(n):  # in the order of the package
         padding[i] = low + int(draws.rand() * (high - low + 1))
         height[i] = 1 + args.scale_coeff * (draws.rand() - 0.5)
-        shift[i] = draws.choice(args.max_translation)
+        shift[i] = draws.choice(max_shift + 1)
         smooth[i] = draws.randn(length)
         rough[i] = draws.randn(length)
         slope[i] = args.shear_scale * (draws.rand() - 0.5)

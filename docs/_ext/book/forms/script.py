@@ -222,3 +222,6 @@ def _fill(text: str, first: str = "", other: str = "") -> str:
 
 def _comment(text: str) -> str:
     return "\n".join(f"# {line}".rstrip() for line in text.splitlines())
+
+
+_STEPPERS = {"Stepper", "SideBySide"}

@@ -77,6 +77,47 @@ def test_shuffled_positions_are_one_permutation_of_all_series():
         assert torch.equal(old.y, new.y)
 
 
+def test_more_series_leave_the_other_splits_alone():
+    plain, more = mnist1d(), mnist1d(n_train=11_000)
+    assert [len(part.y) for part in more] == [11_000, 500, 1000]
+    assert torch.equal(more.train.x[:3500], plain.train.x)
+    assert torch.equal(more.train.y[:3500], plain.train.y)
+    for old, new in zip(plain[1:], more[1:], strict=True):
+        assert torch.equal(old.x, new.x)
+        assert torch.equal(old.y, new.y)
+
+
+@pytest.mark.parametrize("n", [1, 700, 3500, 3501, 8600])
+def test_fewer_series_are_the_first_of_more(n):
+    fewer, more = mnist1d(n_train=n).train, mnist1d(n_train=9000).train
+    assert torch.equal(fewer.x, more.x[:n])
+    assert torch.equal(fewer.y, more.y[:n])
+
+
+def test_more_series_repeat_none_and_are_of_the_same_kind():
+    train, validation, test = mnist1d(n_train=13_500)
+    rows = [tuple(row.tolist()) for row in torch.cat([train.x, validation.x, test.x])]
+    assert len(set(rows)) == len(rows)
+    published, new = train.x[:3500], train.x[3500:]
+    assert torch.allclose(new.mean(0), published.mean(0), atol=0.07)
+    assert torch.allclose(new.std(0), published.std(0), atol=0.05)
+    assert train.y.dtype == torch.int64
+    assert (train.y[3500:].bincount() == 1000).all()
+
+
+def test_more_series_have_their_positions_shuffled_too():
+    plain = mnist1d(n_train=4000).train.x
+    shuffled = mnist1d(n_train=4000, shuffle_positions=True).train.x
+    assert not torch.equal(plain, shuffled)
+    assert torch.equal(plain.sort(1).values, shuffled.sort(1).values)
+
+
+@pytest.mark.parametrize("n", [0, -5])
+def test_no_series_to_train_on_are_refused(n):
+    with pytest.raises(ValueError, match=f"n_train={n}; .*at least one series"):
+        mnist1d(n_train=n)
+
+
 def test_table_reads_what_was_written(tmp_path):
     path = tmp_path / "flowers.csv"
     path.write_text("length,width,class\n5.1,3.5,0\n6.2,2.9,1\n\n4.9,3e0,0\n")

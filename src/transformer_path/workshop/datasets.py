@@ -40,7 +40,7 @@ class Splits(NamedTuple):
     test: Examples
 
 
-def mnist1d(*, shuffle_positions: bool = False) -> Splits:
+def mnist1d(*, shuffle_positions: bool = False, n_train: int = 3500) -> Splits:
     """MNIST-1D: ten shapes, each moved, stretched and buried in noise.
 
     Parameters
@@ -48,6 +48,9 @@ def mnist1d(*, shuffle_positions: bool = False) -> Splits:
     shuffle_positions : bool
         Put the 40 positions of every series in one other, fixed order. No number is
         lost, but neighbours are neighbours no more.
+    n_train : int
+        How many series to train on: the first of the published ones and, beyond 3,500,
+        more of the same generator. The other two splits stay as they are.
 
     Returns
     -------
@@ -65,6 +68,8 @@ def mnist1d(*, shuffle_positions: bool = False) -> Splits:
     [(3500, 40), (500, 40), (1000, 40)]
     """
     splits = _mnist1d()
+    if n_train != len(splits.train.y):
+        splits = splits._replace(train=_first(n_train, splits.train))
     if not shuffle_positions:
         return splits
     order = torch.from_numpy(np.random.default_rng(0).permutation(40))
@@ -86,6 +91,27 @@ def _mnist1d() -> Splits:
     x, y = _tensors(raw["x"], raw["y"])
     test = Examples(*_tensors(raw["x_test"], raw["y_test"]))
     return Splits(Examples(x[:3500], y[:3500]), Examples(x[3500:], y[3500:]), test)
+
+
+def _first(n: int, published: Examples) -> Examples:
+    if n < 1:
+        raise ValueError(f"n_train={n}; to train on, there must be at least one series.")
+    blocks = -(-max(0, n - len(published.y)) // 5000)
+    parts = [published, *(_more(seed) for seed in range(43, 43 + blocks))]
+    return Examples(*(torch.cat(part)[:n] for part in zip(*parts, strict=True)))
+
+
+@cache
+def _more(seed: int) -> Examples:
+    """Make 5,000 series, centred and scaled by what centred the published ones.
+
+    In blocks, so that fewer series are the first of more. The published ones have the
+    seed 42: another seed never makes one of them again.
+    """
+    from transformer_path.workshop.generator import make
+
+    published, new = make(5000, seed=42).x, make(5000, seed=seed)
+    return Examples(*_tensors((new.x - published.mean()) / published.std(), new.y))
 
 
 def digits() -> Splits:

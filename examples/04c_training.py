@@ -36,6 +36,7 @@ from transformer_path.networks.feedforward import MLP, descend, feedforward
 from transformer_path.workshop import plots
 from transformer_path.workshop.batches import minibatches
 from transformer_path.workshop.datasets import Examples, mnist1d
+from transformer_path.workshop.leaderboard import spread
 from transformer_path.workshop.notes import note
 from transformer_path.workshop.repeats import accuracies, repeat
 from transformer_path.workshop.training import fit
@@ -281,11 +282,7 @@ assert last[1.0].max() < last[0.1].min() - 0.2
 assert last[3.0].mean() > last[1.0].mean() + 0.3
 assert not (last[10.0] < 2.2).any()  # at chance, or not a number
 assert unseen[1.0].min() > unseen[0.1].max() + 0.02
-note(
-    rate_steps="800",
-    unseen_slow=f"{unseen[0.1].mean():.0%}",
-    unseen_good=f"{unseen[1.0].mean():.0%}",
-)
+note(rate_steps=f"{rate_runs[1.0]['step'][-1]:.0f}")
 
 # Such pictures are read every day, so learn to read them.
 
@@ -318,8 +315,8 @@ assert max(rate_runs[1.0][name].max() for name in ("dead_1", "dead_2")) < 0.02
 gone = rate_runs[10.0]["dead_2"][-1] == 1
 assert (gone | rate_runs[10.0]["train_loss"][-1].isnan()).all()
 note(
-    dead_2_peak=f"{two.max(0).values.mean():.0%}",
-    dead_2_end=f"{two[-1].mean():.0%}",
+    dead_2_peak=f"{spread(two.max(0).values, 0)}%",
+    dead_2_end=f"{spread(two[-1], 0)}%",
 )
 
 # At a learning rate of 10 there is nothing left to watch: either all units of the
@@ -349,8 +346,8 @@ assert faded_unseen.mean() > best_constant.mean()
 note(
     fade_3=f"{fade_loss.mean():.1f}",
     constant_3=f"{last[3.0].mean():.1f}",
-    unseen_fade=f"{faded_unseen.mean():.0%}",
-    unseen_best=f"{best_constant.mean():.0%}",
+    unseen_fade=f"{spread(faded_unseen, 0)}%",
+    unseen_best=f"{spread(best_constant, 0)}%",
 )
 
 
@@ -444,17 +441,17 @@ for worse, better in [
     assert means[better] - means[worse] > max(3 * error, 0.012), (worse, better)
 assert longer[1].max() < walks[0.3, 20][1].min()
 shown = {
-    f"walk_{place}": f"{100 * runs.mean():.0f} ± {100 * runs.std():.0f}%"
+    f"walk_{place}": f"{spread(runs, 0)}%"
     for place, (_, runs) in enumerate(walks.values(), start=1)
 }
 note(fitted=f"{fitted.min():.0%}", longer=f"{longer[1].item():.0%}", **shown)
 
-# All of them have learned their training series, [fitted] or more. On fresh ones (mean
-# and standard deviation over seeds) short steps give [walk_1], short steps with more
-# noise [walk_2]; long steps with little noise [walk_3], long steps with more noise
-# [walk_4]. Walking on does not repair it: [longer] for the short steps after three
-# times as many. So the gap does not depend on network and data alone. Many sets of
-# weights fit all training series, and how you walk decides which of them you find.
+# All of them have learned their training series, [fitted] or more. On fresh ones short
+# steps give [walk_1], short steps with more noise [walk_2]; long steps with little
+# noise [walk_3], long steps with more noise [walk_4]. Walking on does not repair it:
+# [longer] for the short steps after three times as many. So the gap does not depend on
+# network and data alone. Many sets of weights fit all training series, and how you walk
+# decides which of them you find.
 
 # Both suspects take part: at the same rate more noise helps, and at the same minibatch
 # longer steps help. Nor is it only their ratio, which is the same in the first and

@@ -187,11 +187,11 @@ note(
 # Where to begin
 # ==============
 
-# Where do the weights come from at step 0? Not from zero. If all weights of a layer are
-# equal, all its units compute the same, get the same gradient, and stay the same for
-# ever: a hundred units do the work of one. Random first weights break this symmetry.
-# Nor may they be too large. Here is the initialisation of our `Linear`, random between
-# ± 1/√C for C inputs, beside two others:
+# Where do the weights come from at step 0? Not from zero. If all weights are equal, the
+# units of a layer compute the same, get the same gradient, and stay the same for ever:
+# a hundred do the work of one. Random first weights break this symmetry. Nor may they
+# be too large. Here is the initialisation of our `Linear`, random between ± 1/√C for C
+# inputs, beside two others:
 
 def scaled(factor):
     """The same network, all its first weights multiplied by a factor."""
@@ -279,9 +279,8 @@ for (rate, history), name in zip(rate_runs.items(), names):
 last = {r: h["train_loss"][-8:].mean(0) for r, h in rate_runs.items()}  # (3,) each
 assert last[0.01].min() > 1.5
 assert last[1.0].max() < last[0.1].min() - 0.2
-assert last[3.0].mean() > last[1.0].mean() + 0.3
+assert last[3.0].min() > 2 * last[1.0].max()
 assert not (last[10.0] < 2.2).any()  # at chance, or not a number
-assert unseen[1.0].min() > unseen[0.1].max() + 0.02
 note(rate_steps=f"{rate_runs[1.0]['step'][-1]:.0f}")
 
 # Such pictures are read every day, so learn to read them.
@@ -295,8 +294,8 @@ note(rate_steps=f"{rate_runs[1.0]['step'][-1]:.0f}")
 # - sits at [guess_loss] for ever, or turns into NaN (10): a whole layer is dead, or
 #   numbers overflowed; a tenth of it
 
-# Dead units are best watched while they die. One step that is too long is enough to
-# throw a unit to where it is 0 for every series.
+# Dead units are best watched while they die. Steps that are too long throw units to
+# where they are 0 for every series.
 
 fig, ax = plots.figure(4.9, 2.8)
 ax.set(xlabel="step", ylabel="dead units", xlim=(0, 800), ylim=(-0.01, 0.6))
@@ -342,7 +341,7 @@ faded_unseen = accuracies(faded, data.validation)
 fade_loss = history["train_loss"][-1]
 best_constant = max(unseen.values(), key=lambda each: each.mean())
 assert fade_loss.max() < 0.5 * last[3.0].min()
-assert faded_unseen.mean() > best_constant.mean()
+assert faded_unseen.mean() > best_constant.mean() + 0.01
 note(
     fade_3=f"{fade_loss.mean():.1f}",
     constant_3=f"{last[3.0].mean():.1f}",
@@ -474,6 +473,6 @@ note(fitted=f"{fitted.min():.0%}", longer=f"{longer[1].item():.0%}", **shown)
 # Learned, and wrong:
 
 # The best of the four walks has learned all training series, and is wrong on three of
-# ten new ones ([walk_4] right). No better walk can lower the training loss much, for it
-# is almost zero. What is left is the other question: does the network learn the right
-# thing? That is overfitting, the next page.
+# ten new ones ([walk_4] right). On the training series nothing is left to gain. What is
+# left is the other question: does the network learn the right thing? That is
+# overfitting, the next page.

@@ -74,7 +74,7 @@ plots.curves(ax, step, new.T, "mlp", "validation")
 ax.axvline(step[turn], color=plots.LIGHT["ink-2"], ls="--", lw=1)
 _ = ax.text(step[turn] + 40, 2.75, "the turn", color=plots.LIGHT["ink-2"])
 
-assert (new[-1] > new.min(0).values + 0.4).all() and seen[-1].max() < 0.25
+assert (new[-1] > 1.5 * new[turn]).all() and seen[-1].max() < 0.25
 assert right[-1].mean() > right[turn].mean() - 0.01
 assert accuracies(models, data.train).min() > 0.95
 note(
@@ -186,8 +186,8 @@ note(
 )
 
 # From [data_300] with 300 series to [data_3500] with 3,500 and [data_40000] with
-# 40,000: the gap closes, and each step costs several times as much data as the one
-# before. There must be a cheaper way than data, and it is the rest of this book.
+# 40,000: the gap closes, slowly. There must be a cheaper way than data, and it is the
+# rest of this book.
 
 
 # Holding it back
@@ -325,10 +325,12 @@ note(
     time_mlp=f"{row.seconds:.1f} s",
 )
 
-# On the test split: [mlp_test], mean and standard deviation over five seeds, after
-# [time_mlp] of training each. A table of "the MLP" against "the CNN" compares
-# architectures only if the same care was taken for both. How much the care is worth,
-# you have seen on these two pages: as much as some architectures.
+# Validation chose long steps. On the test split: [mlp_test], mean and standard
+# deviation over five seeds, after [time_mlp] of training each. A table of "the MLP"
+# against "the CNN" compares architectures only if the same care was taken for both. How
+# much the care is worth you have seen on the last page: with short steps the same
+# network stood at [04c-training.md] on fresh series, though it too had learned its
+# training series.
 
 
 # Where it fails
@@ -394,8 +396,8 @@ torch.testing.assert_close(other(x[:, order]), ours(x), rtol=0, atol=1e-10)
 # [in_order] of the series in order, [out_of_order] with their positions permuted. A
 # person would lose two thirds of their score; the MLP loses nothing, because it never
 # had what the permutation takes away. It can tell position 7 from position 8, each has
-# weights of its own, but not that the two are neighbours, and nothing of what it learns
-# about a bump at one place helps it at another.
+# weights of its own, but not that the two are neighbours, and a weight that has learned
+# about a bump at one place is no use for the same bump at another.
 
 # What an architecture takes for granted before it has seen any data is its inductive
 # bias. The MLP's is small. Two chapters of the map come next, still being written:

@@ -1151,5 +1151,4 @@ note(
 
 # And on MNIST-1D the weights that were found are right for [own_train] of the series
 # seen in training, but for [own_test] of those in the test set. How to train well, and
-# how much of what is learned carries over to what was never seen: that is training and
-# overfitting.
+# how much of what is learned carries over to what was never seen: that is training.

@@ -114,7 +114,7 @@ def test_more_series_have_their_positions_shuffled_too():
 
 @pytest.mark.parametrize("n", [0, -5])
 def test_no_series_to_train_on_are_refused(n):
-    with pytest.raises(ValueError, match=f"n_train={n}; .*at least one series"):
+    with pytest.raises(ValueError, match=f"n_train={n}; at least one series"):
         mnist1d(n_train=n)
 
 

@@ -95,9 +95,7 @@ def _mnist1d() -> Splits:
 
 def _first(n: int, published: Examples) -> Examples:
     if n < 1:
-        raise ValueError(
-            f"n_train={n}; to train on, there must be at least one series."
-        )
+        raise ValueError(f"n_train={n}; at least one series is needed to train on.")
     blocks = -(-max(0, n - len(published.y)) // 5000)
     parts = [published, *(_more(seed) for seed in range(43, 43 + blocks))]
     return Examples(*(torch.cat(part)[:n] for part in zip(*parts, strict=True)))

@@ -85,7 +85,8 @@ def make(n: int, seed: int) -> Made:
     x -= slope[:, None] * np.linspace(-0.5, 0.5, length)
     x = _resampled(x, args.final_seq_length)
     order = draws.permutation(n)
-    return Made(*(part[order] for part in (x, y, padding, height, shift, slope)))
+    drawn = padding[order], height[order], shift[order], slope[order]
+    return Made(x[order], y[order], *drawn)
 
 
 def _stretched(low: int, high: int, length: int) -> Array:
@@ -100,4 +101,5 @@ def _resampled(x: Array, n: int) -> Array:
     at = np.linspace(0, 1, n) * (x.shape[1] - 1)
     left = np.minimum(at.astype(int), x.shape[1] - 2)
     share = at - left
-    return x[:, left] * (1 - share) + x[:, left + 1] * share
+    result: Array = x[:, left] * (1 - share) + x[:, left + 1] * share
+    return result

@@ -190,7 +190,7 @@ note(
 # Where do the weights come from at step 0? Not from zero. If all weights are equal, the
 # units of a layer compute the same, get the same gradient, and stay the same for ever:
 # a hundred do the work of one. Random first weights break this symmetry. Nor may they
-# be too large. Here is the initialisation of our `Linear`, random between ± 1/√C for C
+# be too large. Here is the initialisation of our `Linear`, random between ±1/√C for C
 # inputs, beside two others:
 
 def scaled(factor):

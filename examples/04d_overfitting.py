@@ -194,9 +194,9 @@ note(
 # ===============
 
 # The second remedy is to make memorising expensive. Everything that does so is called
-# regularisation. You met one kind in chapter 1: weight decay adds tfracλ2 ‖w‖² to the
-# loss. Its gradient is λ w, so each step pulls all weights a little towards zero, and
-# those stay large that the loss keeps asking for:
+# regularisation. You met one kind in chapter 1: weight decay adds λ/2 ‖w‖² to the loss.
+# Its gradient is λ w, so each step pulls all weights a little towards zero, and those
+# stay large that the loss keeps asking for:
 
 #     w ← w - η (∇L(w) + λ w),
 

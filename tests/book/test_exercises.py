@@ -99,15 +99,17 @@ def test_every_exercise_has_a_checker_and_every_checker_an_exercise():
     assert sorted(on_pages) == sorted(names())
 
 
-@pytest.mark.parametrize(
-    "page", [page for page, text in pages().items() if "## Exercises" in text]
-)
-def test_a_chapter_has_three_exercises(page):
-    """Pages 1a and 1b share the three of stop 1, if each has one at least."""
-    stop = page.partition("-")[0].rstrip("abcd")
-    pages = [exercise.page for exercise in exercises()]
-    together = [other for other in pages if re.match(rf"{stop}[a-z]?-", other)]
-    assert pages.count(page) == 3 or (len(together) == 3 and page in together)
+@pytest.mark.parametrize("chapter", sorted({e.name.split(".")[0] for e in exercises()}))
+def test_a_chapter_has_three_exercises_or_three_for_every_two_pages(chapter):
+    on_pages = [e for e in exercises() if e.name.split(".")[0] == chapter]
+    numbers = sorted(int(e.name.split(".")[1]) for e in on_pages)
+    assert numbers == [*range(1, len(numbers) + 1)]
+    assert len(numbers) == 3 * -(-len({e.page for e in on_pages}) // 2)
+
+
+def test_a_page_that_announces_exercises_has_some():
+    announced = {page for page, text in pages().items() if "## Exercises" in text}
+    assert announced == {exercise.page for exercise in exercises()}
 
 
 @pytest.mark.parametrize("exercise", exercises(), ids=by_name)

@@ -1,7 +1,7 @@
-"""How do simple units become one network, and what does a bend buy?
+"""How do simple units become one network, and what does a nonlinearity change?
 
-A neuron weighs its inputs, adds a bias and bends the sum. Neurons side by side are a
-layer; layers one after the other are a multilayer perceptron, the MLP
+A neuron weighs its inputs, adds a bias and applies an activation function. Neurons side
+by side are a layer; layers one after the other are a multilayer perceptron, the MLP
 (:cite:t:`rumelhart1986learning`).
 
 The functions are written once and run on two engines, torch's tensors and our own
@@ -57,7 +57,7 @@ def sigmoid(x: T) -> T:
 
 
 def neuron(x: T, weight: T, bias: T) -> T:
-    """Weigh the inputs, add the bias, bend.
+    """Weigh the inputs, add the bias, activate.
 
     Shapes
     ------
@@ -72,7 +72,7 @@ def neuron(x: T, weight: T, bias: T) -> T:
 
     References
     ----------
-    :cite:t:`rosenblatt1958perceptron`, whose neuron jumped where ours bends.
+    :cite:t:`rosenblatt1958perceptron`, whose neuron jumped at zero.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def neuron(x: T, weight: T, bias: T) -> T:
 
 
 def linear(x: T, weight: T, bias: T) -> T:
-    """Compute the weighted sums of a whole layer at once, not bent yet.
+    """Compute the weighted sums of a whole layer at once, not activated yet.
 
     Shapes
     ------
@@ -120,7 +120,7 @@ def linear(x: T, weight: T, bias: T) -> T:
 def feedforward(
     x: T, parameters: Sequence[T], activation: Callable[[T], T] = relu
 ) -> T:
-    """Send the inputs through all layers; the last one is not bent.
+    """Send the inputs through all layers; the last one is not activated.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def feedforward(
     parameters : sequence of Tensor or Variable
         The weight and the bias of the first layer, of the second, and so on.
     activation : callable
-        The bend between the layers.
+        The nonlinearity between the layers.
 
     Shapes
     ------
@@ -220,7 +220,7 @@ class Linear(nn.Module):
 
 
 class MLP(nn.Module):
-    """A multilayer perceptron: layers with a bend between them.
+    """A multilayer perceptron: layers with a nonlinearity between them.
 
     The layers are ordinary modules: one may be exchanged, used twice, or wrapped, as in
     ``mlp.layers[1] = nn.Sequential(nn.Dropout(0.1), mlp.layers[1])``.
@@ -231,7 +231,7 @@ class MLP(nn.Module):
         How many numbers enter, how many neurons each layer has; the last layer gives
         the scores. ``[40, 100, 100, 10]`` has two hidden layers.
     activation : callable
-        The bend: :func:`relu`, :func:`tanh`, :func:`sigmoid` or another.
+        The nonlinearity: :func:`relu`, :func:`tanh`, :func:`sigmoid` or another.
     generator : torch.Generator, optional
         Where the first weights are drawn from.
 

@@ -77,18 +77,18 @@ class Row:
         )
 
 
-def spread(shares: Sequence[float]) -> str:
-    """Write shares as percent, mean ± standard deviation.
+def spread(shares: Iterable[float], digits: int = 1) -> str:
+    """Write shares as percent, mean ± standard deviation (of the sample: ddof 1).
 
     Examples
     --------
     >>> spread([0.31, 0.32, 0.33])
     '32.0 ± 1.0'
     """
-    percent = [100 * share for share in shares]
+    percent = [100 * float(share) for share in shares]
     if len(percent) == 1:
-        return f"{percent[0]:.1f}"
-    return f"{mean(percent):.1f} ± {stdev(percent):.1f}"
+        return f"{percent[0]:.{digits}f}"
+    return f"{mean(percent):.{digits}f} ± {stdev(percent):.{digits}f}"
 
 
 def measure(

@@ -46,7 +46,7 @@ def leaky(answer: object) -> str:
         name="z",
         hint="It is right for tensors; on a Variable use relu and arithmetic alone.",
     )
-    return "Bends of straight pieces are sums of ReLUs; both engines agree."
+    return "Straight pieces are sums of ReLUs, one per kink; both engines agree."
 
 
 def tower(answer: object) -> str:
@@ -170,7 +170,7 @@ _ONES, _STEP = torch.tensor([[1.0], [1.0]]), torch.tensor([0.0, -1.0])
 WRONG: dict[str, list[object]] = {
     "4.1": [
         None,
-        # The tent of the chapter, a ramp that goes on, and one that is transposed:
+        # The tent of the exercise, a ramp that goes on, and one that is transposed:
         [_ONES, torch.tensor([0.0, -0.5]), torch.tensor([[2.0, -4.0]]), torch.zeros(1)],
         [_ONES, _STEP, torch.tensor([[1.0, 0.0]]), torch.zeros(1)],
         [_ONES.T, _STEP, torch.tensor([[1.0], [-1.0]]), torch.zeros(1)],

@@ -80,8 +80,8 @@ assert accuracies(models, data.train).min() > 0.95
 note(
     lowest=f"{new[turn].mean():.1f} ± {new[turn].std():.1f}",
     validation_end=f"{new[-1].mean():.1f} ± {new[-1].std():.1f}",
-    right_turn=f"{spread(right[turn], 0)}%",
-    right_end=f"{spread(right[-1], 0)}%",
+    right_turn=f"{spread(right[turn])}%",
+    right_end=f"{spread(right[-1])}%",
 )
 
 # Up to the turn both fall. From there the training loss goes on falling, and the
@@ -126,13 +126,13 @@ memorised, guessed = (
 )
 
 assert memorised.min() > 0.98 and guessed.max() < 0.16
-note(memorised=f"{memorised.min():.0%}", guessed=f"{spread(guessed, 0)}%")
+note(memorised=f"{spread(memorised)}%", guessed=f"{spread(guessed)}%")
 
-# At least [memorised] of the random labels are learned by each of three networks, and
-# [guessed] of the validation series are right, which is chance. So a perfect score on
-# the training set says nothing about new examples. Whether what is learned carries over
-# is decided by other things: by how much data there is, by how you train, and by what
-# the architecture finds easy to express.
+# [memorised] of the random labels are learned, and [guessed] of the validation series
+# are right, which is chance. So a perfect score on the training set says nothing about
+# new examples. Whether what is learned carries over is decided by other things: by how
+# much data there is, by how you train, and by what the architecture finds easy to
+# express.
 
 
 # More data
@@ -180,7 +180,7 @@ assert carried[:, 4].min() > 0.87 and carried[:, 3].max() < 0.87
 note(
     forecast=f"{round(forecast, -4):,.0f}",
     **{
-        f"data_{n}": f"{spread(runs, 0)}%"
+        f"data_{n}": f"{spread(runs)}%"
         for n, runs in zip(amounts, carried.T)
     },
 )
@@ -218,7 +218,7 @@ widths = {
 rows = {f"decay_{place}": runs for place, runs in enumerate(decays.values())}
 rows |= {f"width_{width}": runs for width, runs in widths.items()}
 for name, (known, unknown) in rows.items():
-    note(**{name: spread(unknown, 0), f"{name}_seen": spread(known, 0)})
+    note(**{name: spread(unknown), f"{name}_seen": spread(known)})
 
 
 def clearly_better(better, worse):

@@ -77,7 +77,7 @@ class Row:
         )
 
 
-def spread(shares: Iterable[float], digits: int = 1) -> str:
+def spread(shares: Iterable[float]) -> str:
     """Write shares as percent, mean ± standard deviation (of the sample: ddof 1).
 
     Examples
@@ -87,8 +87,8 @@ def spread(shares: Iterable[float], digits: int = 1) -> str:
     """
     percent = [100 * float(share) for share in shares]
     if len(percent) == 1:
-        return f"{percent[0]:.{digits}f}"
-    return f"{mean(percent):.{digits}f} ± {stdev(percent):.{digits}f}"
+        return f"{percent[0]:.1f}"
+    return f"{mean(percent):.1f} ± {stdev(percent):.1f}"
 
 
 def measure(

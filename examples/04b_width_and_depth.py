@@ -147,8 +147,8 @@ note(
 # Take the same shapes, `[1, n, 1]`, show them 129 points of the curve, and let them
 # learn. If the result is worse than the weights by hand, it may be the fault of where
 # we start. So try two initialisations, two ways to draw the first weights. The usual
-# one draws each number evenly from ±1/√inputs. The other knows the task: it spreads the
-# breakpoints evenly over the interval that we look at.
+# one draws each number evenly from ±1/√inputs. The other knows the task: it puts each
+# breakpoint anywhere in the interval that we look at.
 
 def network(widths, seed):
     return MLP(widths, generator=torch.Generator().manual_seed(seed))
@@ -486,10 +486,10 @@ note(
 # Where it fails
 # ==============
 
-# The linear classifier of chapter 1 got stuck on MNIST-1D at a third of the series, and
-# not only on new ones: it could not even fit those it was shown. Put an MLP with two
-# hidden layers of 100 units there. Each step looks at 100 randomly drawn series; the
-# next page explains why.
+# On MNIST-1D the linear classifier of chapter 1 gets about a third of the new series
+# right, and is far from fitting even those it was shown. Put an MLP with two hidden
+# layers of 100 units there. Each step looks at 100 randomly drawn series; the next page
+# explains why.
 
 def shares(models):
     members = models.members()
@@ -525,10 +525,9 @@ note(
 
 # It fits everything, and hardly two thirds carry over:
 
-# Of the training series, the ones that no linear model could fit, it gets [fitted]
-# right. Of the validation series it gets [carried] (standard deviation over three
-# seeds: [carried_spread] points). Width and depth decide what a network can draw. They
-# do not say whether training finds it, nor whether what was found is true of series
-# that were never seen.
+# Of the training series it gets [fitted] right. Of the validation series it gets
+# [carried] (standard deviation over three seeds: [carried_spread] points). Width and
+# depth decide what a network can draw. They do not say whether training finds it, nor
+# whether what was found is true of series that were never seen.
 
 # How to train well is the next page.

@@ -369,7 +369,11 @@ for name, widths in contest.items():
     on_test[name] = accuracies(models.members(), test).view(2, 3, 12)
 
 pair = plots.SideBySide("validation accuracy against learning rate, for two starts")
-looks = {"one layer": ("mlp", "-"), "two layers": ("brand", "--"), "three": ("ink", ":")}
+looks = {
+    "one layer": ("mlp", "-"),
+    "two layers": ("brand", "--"),
+    "three": ("ink", ":"),
+}
 for row, start in enumerate(("usual first weights", "He's first weights")):
     fig, ax = plots.figure(4.2, 3.0)
     plots.log_ticks(ax, x=rates)

@@ -1,7 +1,7 @@
 """How do simple units become one network, and what does a nonlinearity change?
 
-A neuron weighs its inputs, adds a bias and activates the sum. Neurons side by side are a
-layer; layers one after the other are a multilayer perceptron, the MLP
+A neuron weighs its inputs, adds a bias and activates the sum. Neurons side by side are
+a layer; layers one after the other are a multilayer perceptron, the MLP
 (:cite:t:`rumelhart1986learning`).
 
 The functions are written once and run on two engines, torch's tensors and our own

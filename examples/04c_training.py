@@ -358,7 +358,7 @@ note(
 # =====
 
 # The loop of this book is a function, `fit`. It is the loop by hand from above, with
-# torch's optimizer in the place of `descend`, and with a schedule. Here are the two
+# torch's optimiser in the place of `descend`, and with a schedule. Here are the two
 # side by side in double precision. One more identity is checked: the gradients of an
 # epoch's minibatches average to the gradient of the whole, exactly, as long as the
 # weights stand still.

@@ -252,7 +252,7 @@ assert widths[300][1].max() < 0.8
 # =====
 
 # Weight decay, written twice: as a term in the loss, differentiated by autograd, and as
-# torch's optimizer does it. And `patience` keeps what it promises: the weights of the
+# torch's optimiser does it. And `patience` keeps what it promises: the weights of the
 # lowest look.
 
 part = Examples(data.train.x[:700].double(), data.train.y[:700])

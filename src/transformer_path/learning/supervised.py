@@ -177,7 +177,8 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     >>> torch.allclose(loss, torch.tensor(10.0).log())
     True
     """
-    logits, labels = floats(logits), _class_numbers(labels, logits)
+    labels = _class_numbers(labels, logits)
+    logits = floats(logits)
     rows = torch.arange(len(labels))
     largest = logits.data.argmax(1)
     shifted = logits - logits[rows, largest][:, None]  # at most 0

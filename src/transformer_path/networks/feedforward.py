@@ -114,7 +114,7 @@ def linear(x: T, weight: T, bias: T) -> T:
     True
     """
     _check_layer(x, weight, bias)
-    return x @ weight.mT + bias  # (..., C) @ (C, F) + (F,) -> (..., F)
+    return x @ weight.mT + bias  # (..., C) @ (C, F) + (F,)
 
 
 def feedforward(
@@ -156,10 +156,11 @@ def feedforward(
     tensor([0., 1., 1., 0.])
     """
     _check_pairs(parameters)
-    layers = list(zip(parameters[::2], parameters[1::2], strict=True))
-    for weight, bias in layers[:-1]:
+    weights, biases = parameters[::2], parameters[1::2]
+    *hidden, last = zip(weights, biases, strict=True)
+    for weight, bias in hidden:
         x = activation(linear(x, weight, bias))  # (..., F)
-    return linear(x, *layers[-1])
+    return linear(x, *last)
 
 
 def descend(parameters: Iterable[T], lr: float) -> None:

@@ -184,26 +184,26 @@ script.keep(stepper)
 # The idea: clusters
 # ==================
 
-# Suppose that there are K clusters, each with a center μ_k, its centroid. A good set of
-# centers has every point near one. The inertia measures that: the sum of squared
-# distances, each point to its nearest center.
+# Suppose that there are K clusters, each with a centre μ_k, its centroid. A good set of
+# centres has every point near one. The inertia measures that: the sum of squared
+# distances, each point to its nearest centre.
 
 #     J(μ_1, ..., μ_K) = Σ_(n=1)^N min_k ‖x_n - μ_k‖²
 
-# If you knew which points belong together, the best center would be easy: their mean.
-# If you knew the centers, the groups would be easy: each point goes to the nearest.
-# K-means knows neither, so it guesses centers and takes turns (Lloyd, 1982).
+# If you knew which points belong together, the best centre would be easy: their mean.
+# If you knew the centres, the groups would be easy: each point goes to the nearest.
+# K-means knows neither, so it guesses centres and takes turns (Lloyd, 1982).
 
-# Give every point to its nearest center:
+# Give every point to its nearest centre:
 
 #     k(n) = arg min_k ‖x_n - μ_k‖²
 
-# Move every center to the mean of its points:
+# Move every centre to the mean of its points:
 
 #     μ_k = (Σ_n [k(n) = k] x_n)/(Σ_n [k(n) = k])
 
 #     symbol      meaning   shape
-#     μ           centers   `(K, C)`
+#     μ           centres   `(K, C)`
 #     k(n)        clusters  `(N,)`
 #     [k(n) = k]  members   `(N, K)`
 
@@ -273,13 +273,13 @@ for seed, name in [(1, "the best of 400"), (0, "a local minimum")]:
 script.keep(pair)
 
 # Most do. 22 of the 400 end like the second picture, at J about 303 in place of 69.5:
-# two centers share one cluster and the third has to serve two. Move the centers a
-# little, in any way, and J rises, though there are better centers far away. Such a
+# two centres share one cluster and the third has to serve two. Move the centres a
+# little, in any way, and J rises, though there are better centres far away. Such a
 # place is a local minimum. Gradient descent with small steps would stay there as well.
 
-# The cure is a better guess. K-means++ draws the first center at random, and every next
-# one with probability proportional to its squared distance from the nearest center so
-# far (Arthur and Vassilvitskii, 2007). Far clusters are likely to get a center of their
+# The cure is a better guess. K-means++ draws the first centre at random, and every next
+# one with probability proportional to its squared distance from the nearest centre so
+# far (Arthur and Vassilvitskii, 2007). Far clusters are likely to get a centre of their
 # own.
 
 def several(points, k, seeds):
@@ -349,7 +349,7 @@ assert steps[0] < 2 * steps[1]
 # =====
 
 # Hold it all against scikit-learn, on all the digits in 64 dimensions: the components,
-# by products and by decomposition, their variances, the coordinates, and every center
+# by products and by decomposition, their variances, the coordinates, and every centre
 # that k-means finds from the same start.
 
 ours, by_products = pca(x, 10), pca_by_power_iteration(x, 10)
@@ -374,8 +374,8 @@ for name, gap in gaps.items():
     print(f"{name:12} shape {tuple(gap.shape)!s:10} equal to within 1e-9")
 
 # And the gradient? K-means was derived without one, by two minimisations in turn. But
-# at its resting place J must be flat in every center, or moving one would help. Ask
-# torch, which differentiates the sum over nearest centers without knowing how we found
+# at its resting place J must be flat in every centre, or moving one would help. Ask
+# torch, which differentiates the sum over nearest centres without knowing how we found
 # them.
 
 centers = found.centers.clone().requires_grad_()
@@ -442,7 +442,7 @@ assert pure["MNIST-1D"].max() < 0.3 < pure["digits"].min()
 
 # Say that you can pay for only a few labels. You might label images drawn at random. Or
 # you cluster first, with as many clusters as you can pay for, and label the image
-# nearest to each center. Either way a test image then gets the label of the nearest
+# nearest to each centre. Either way a test image then gets the label of the nearest
 # labelled image, so the two differ in nothing but which images were labelled.
 
 # There is a rival explanation for a difference: twenty random images often miss a digit
@@ -501,7 +501,7 @@ for fewer, more in [(at_random, each_digit), (each_digit, at_centers)]:
     assert gap.mean() > 3 * gap.std() / 10**0.5
 assert everything > at_centers.mean(0).max()
 
-# Twenty labels at the centers give 87% ± 2 points on test images, twenty at random 65%
+# Twenty labels at the centres give 87% ± 2 points on test images, twenty at random 65%
 # ± 8, and two of each digit 75% ± 4. So a complete set of digits explains a part of the
 # gain and not all of it. With all 1,097 labels the same rule gives 98%. To choose what
 # is worth labelling is called active learning. On digits it pays: there the clusters

@@ -1,17 +1,20 @@
 """Overfitting.
 
-Stop 4d of the path as a script: the code of the page, its prose as comments. You will
-have an MLP above the published score, and the reason why it stays far below a human.
-Figures are drawn, not shown: the page has them. Run it from anywhere:
+Stop 4d of the path as a script: the code of the page
+https://transformer-path.github.io/transformer-path/04d-overfitting.html, its prose as
+comments. You will have an MLP above the published score, and the reason why it stays
+far below a human. The numbers in the comments are the page's; the script computes and
+prints them. It needs the book's package, runs from anywhere, and can save the figures
+in a folder:
 
+    pip install "transformer-path @ git+https://github.com/transformer-path/transformer-path"
     python examples/04d_overfitting.py
-
-A name in brackets, such as [lowest], stands for a number that the script prints.
+    python examples/04d_overfitting.py --figures FOLDER
 """
 
-import matplotlib
+from transformer_path.workshop import script
 
-matplotlib.use("Agg")
+script.start()
 
 
 # The question
@@ -85,9 +88,9 @@ note(
 )
 
 # Up to the turn both fall. From there the training loss goes on falling, and the
-# validation loss climbs from [lowest] to [validation_end]. This is overfitting: the
-# network gets better at its examples and worse at the task. It memorises them: what it
-# learns now holds for these series and no others.
+# validation loss climbs from 1.1 ± 0.0 to 1.9 ± 0.1. This is overfitting: the network
+# gets better at its examples and worse at the task. It memorises them: what it learns
+# now holds for these series and no others.
 
 @torch.no_grad()
 def confidence(model):
@@ -109,10 +112,10 @@ note(
 )
 
 # On the series that it gets wrong, the first network gave its wrong answer a
-# probability of [sure_turn] on average when it stood at the turn, and [sure_end] at the
-# end. Which of the two you watch depends on what you want, a right answer or a
-# probability to rely on. To stop at the turn, and keep the weights from there, is early
-# stopping; `fit` does it when you give it `patience`.
+# probability of 50% on average when it stood at the turn, and 79% at the end. Which of
+# the two you watch depends on what you want, a right answer or a probability to rely
+# on. To stop at the turn, and keep the weights from there, is early stopping; `fit`
+# does it when you give it `patience`.
 
 # How far can memorising go? Permute the labels of 1,000 series, so that there is
 # nothing to understand, and train as before (Zhang et al., 2017).
@@ -128,11 +131,11 @@ memorised, guessed = (
 assert memorised.min() > 0.98 and guessed.max() < 0.16
 note(memorised=f"{spread(memorised)}%", guessed=f"{spread(guessed)}%")
 
-# [memorised] of the random labels are learned, and [guessed] of the validation series
-# are right, which is chance. So a perfect score on the training set says nothing about
-# new examples. Whether what is learned carries over is decided by other things: by how
-# much data there is, by how you train, and by what the architecture finds easy to
-# express.
+# 100.0 ± 0.0% of the random labels are learned, and 10.1 ± 0.8% of the validation
+# series are right, which is chance. So a perfect score on the training set says nothing
+# about new examples. Whether what is learned carries over is decided by other things:
+# by how much data there is, by how you train, and by what the architecture finds easy
+# to express.
 
 
 # More data
@@ -179,13 +182,10 @@ assert carried[:, 3].max() < np.polyval(line, 4) - 0.02
 assert carried[:, 4].min() > 0.87 and carried[:, 3].max() < 0.87
 note(
     forecast=f"{round(forecast, -4):,.0f}",
-    **{
-        f"data_{n}": f"{spread(runs)}%"
-        for n, runs in zip(amounts, carried.T)
-    },
+    **{f"data_{n}": f"{spread(runs)}%" for n, runs in zip(amounts, carried.T)},
 )
 
-# From [data_300] with 300 series to [data_3500] with 3,500 and [data_40000] with
+# From 32.1 ± 0.9% with 300 series to 70.5 ± 1.1% with 3,500 and 90.3 ± 0.2% with
 # 40,000: the gap closes, slowly. There must be a cheaper way than data, and it is the
 # rest of this book.
 
@@ -234,11 +234,11 @@ assert clearly_better(widths[300][1], widths[100][1])
 assert widths[300][1].max() < 0.8
 
 #     width  decay λ  training series, %  fresh series, %
-#     100    0        [decay_0_seen]      [decay_0]
-#     100    0.001    [decay_1_seen]      [decay_1]
-#     100    0.01     [decay_2_seen]      [decay_2]
-#     30     0.001    [width_30_seen]     [width_30]
-#     300    0.001    [width_300_seen]    [width_300]
+#     100    0        100.0 ± 0.0         70.5 ± 1.1
+#     100    0.001    100.0 ± 0.0         71.4 ± 0.7
+#     100    0.01     57.2 ± 0.8          50.9 ± 0.9
+#     30     0.001    82.0 ± 0.8          62.5 ± 1.0
+#     300    0.001    100.0 ± 0.0         73.4 ± 0.4
 
 # A decay of 0.001 makes no difference that three seeds would show. With 0.01 the
 # network does not even fit its training series, which is called underfitting. And
@@ -294,7 +294,7 @@ assert len(looks) == looks.argmin() + 5 < 41  # four more looks, and an early en
 # validation series together; then they are measured on the test split, which is used to
 # choose nothing. The reference is the MLP of the authors of MNIST-1D (Greydanus and
 # Kobak, 2024), published with 68%. Like ours it has two hidden layers of 100 units and
-# [parameters] parameters, and one thing more: the first layer's output is added to the
+# 15,210 parameters, and one thing more: the first layer's output is added to the
 # second's, a skip connection, of which chapter 5 tells.
 
 # We bring nothing but these two pages: plain stochastic gradient descent, minibatches
@@ -325,12 +325,10 @@ note(
     time_mlp=f"{row.seconds:.1f} s",
 )
 
-# Validation chose long steps. On the test split: [mlp_test], mean and standard
-# deviation over five seeds, after [time_mlp] of training each. A table of "the MLP"
-# against "the CNN" compares architectures only if the same care was taken for both. How
-# much the care is worth you have seen on the last page: with short steps the same
-# network stood at [04c-training.md] on fresh series, though it too had learned its
-# training series.
+# Validation chose long steps. On the test split: 74.9 ± 1.4%, mean and standard
+# deviation over five seeds, after 1.3 s of training each. A table of "the MLP" against
+# "the CNN" compares architectures only if the same care was taken for both. How much
+# the care is worth you have seen on the last page.
 
 
 # Where it fails
@@ -393,7 +391,7 @@ torch.testing.assert_close(other(x[:, order]), ours(x), rtol=0, atol=1e-10)
 
 # Blind to neighbourhood:
 
-# [in_order] of the series in order, [out_of_order] with their positions permuted. A
+# 74.9 ± 1.4% of the series in order, 74.0 ± 0.8% with their positions permuted. A
 # person would lose two thirds of their score; the MLP loses nothing, because it never
 # had what the permutation takes away. It can tell position 7 from position 8, each has
 # weights of its own, but not that the two are neighbours, and a weight that has learned

@@ -157,10 +157,10 @@ def feedforward(
     """
     _check_pairs(parameters)
     weights, biases = parameters[::2], parameters[1::2]
-    *hidden, last = zip(weights, biases, strict=True)
-    for weight, bias in hidden:
+    layers = list(zip(weights, biases, strict=True))
+    for weight, bias in layers[:-1]:
         x = activation(linear(x, weight, bias))  # (..., F)
-    return linear(x, *last)
+    return linear(x, *layers[-1])
 
 
 def descend(parameters: Iterable[T], lr: float) -> None:

@@ -30,9 +30,9 @@ script.start()
 # would have to be written again with every line you change.
 
 # You could change each number a little and look at the loss. Such finite differences
-# work for any smooth function, and they cost an evaluation of the loss per parameter,
-# or two if they are to be accurate. The network of the next chapter has 15,210; a small
-# language model has a hundred million.
+# work for any program that you can run, and they cost an evaluation of the loss per
+# parameter, or two if they are to be accurate. The network of the next chapter has
+# 15,210; a small language model has a hundred million.
 
 # Who computes the gradients: exactly, for any program that you write, and at a price
 # that does not grow with the number of parameters?
@@ -496,11 +496,12 @@ for units in (10, 100, 300):
 
 for units, ratio in ratios.items():
     count = sum((a + 1) * b for a, b in pairwise([40, units, units, 10]))
+    seconds = 2 * count * alone[units]
     note(
         **{
             f"parameters_{units}": f"{count:,}",
-            f"time_ratio_{units}": f"{ratio:.1f}",
-            f"time_differences_{units}": f"{2 * count * alone[units]:,.1f} s",
+            f"time_ratio_{units}": f"{ratio:.0f}",
+            f"time_differences_{units}": f"{float(f'{seconds:.1g}'):g} s",
         }
     )
 assert max(ratios.values()) < 10

@@ -59,15 +59,16 @@ from transformer_path.workshop.training import fit
 
 # Start in one dimension. A unit relu(x - t) is flat up to t and rises from there. Add
 # it to a line, with a factor: the line now changes its slope at t. Such a place is a
-# breakpoint, or kink. Add another unit, and there is another. So any line made of
-# straight pieces is a sum of ReLUs, one per breakpoint, each weighted by how much the
-# slope changes there:
+# breakpoint, or kink. Add another unit, and there is another. So on an interval any
+# line made of straight pieces is a number plus a sum of ReLUs: one where the interval
+# starts and one per breakpoint, each weighted by how much the slope changes there:
 
 #     f̂(x) = f(t_0) + Σ_(j=0)^(n-1) (s_j - s_(j-1)) relu(x - t_j)
 #     s_j = (f(t_(j+1)) - f(t_j))/(t_(j+1) - t_j),    s_-1 = 0
 
-# Here t_j are the breakpoints and s_j the slope from one to the next. Read it as a
-# network: -t_j is the bias of unit j, the change of slope its weight in the output.
+# Here t_0 is the start, the next t_j are the breakpoints, and s_j the slope from one to
+# the next. Read it as a network: -t_j is the bias of unit j, the change of slope its
+# weight in the output.
 
 def through(t, f):
     """The MLP [1, n, 1] whose line passes through n + 1 points, t and f."""
@@ -137,11 +138,11 @@ note(
 # for stairs, where twice the units only halve the error.
 
 # The universal approximation theorem says that it works for any continuous function on
-# a bounded region, in any number of dimensions, and for any activation function that is
-# no polynomial (Cybenko, 1989; Hornik, 1991; Leshno et al., 1993). In two dimensions
-# you add ramps to towers and towers to landscapes; exercise 4.3 builds one. But the
-# theorem says only that good weights exist at some width. It does not say how wide, and
-# it does not say that gradient descent will find them.
+# a closed and bounded region, in any number of dimensions, and for any continuous
+# activation function that is no polynomial (Cybenko, 1989; Hornik, 1991; Leshno et al.,
+# 1993). In two dimensions you add ramps to towers and towers to landscapes; exercise
+# 4.3 builds one. But the theorem says only that good weights exist at some width. It
+# does not say how wide, and it does not say that gradient descent will find them.
 
 
 # Does training find such weights?
@@ -150,8 +151,8 @@ note(
 # Take the same shapes, `[1, n, 1]`, show them 129 points of the curve, and let them
 # learn. If the result is worse than the weights by hand, it may be the fault of where
 # we start. So try two initialisations, two ways to draw the first weights. The usual
-# one draws each number evenly from ±1/√inputs. The other knows the task: it puts each
-# breakpoint anywhere in the interval that we look at.
+# one draws each number uniformly from ±1/√inputs. The other knows the task: it puts
+# each breakpoint anywhere in the interval that we look at.
 
 def network(widths, seed):
     return MLP(widths, generator=torch.Generator().manual_seed(seed))
@@ -240,7 +241,8 @@ note(
 # =========================
 
 # If one wide layer can draw everything, why would anyone stack several? A second layer
-# does not add its breakpoints to those of the first. It bends what is bent already.
+# does more than add its breakpoints to those of the first: one of its units can have a
+# breakpoint on each piece that the first layer has made.
 
 # Take a strip of paper, fold it in half, and cut a notch with scissors: two notches.
 # Fold twice: four. This function takes the line from 0 to 1 and lays its right half
@@ -312,7 +314,8 @@ plots.curves(ax, depths, after_he, "mlp", "He", hollow=True, style="--")
 plots.curves(ax, depths, usual, "mlp", "usual")
 
 for found in (np.array(usual), np.array(after_he)):
-    assert found.max() < 2 * 64 and found[:, 3].mean() < 0.75 * found[:, 0].mean()
+    assert found.mean(0).max() < 64 and found[:, 3].mean() < 0.75 * found[:, 0].mean()
+    assert (np.diff(found.mean(0)) < 3).all()  # no more pieces from more layers
 for name, found in (("usual", np.array(usual)), ("he", np.array(after_he))):
     for depth, column in ((1, 0), (8, 3)):
         mean, deviation = found[:, column].mean(), found[:, column].std(ddof=1)
@@ -320,9 +323,10 @@ for name, found in (("usual", np.array(usual)), ("he", np.array(after_he))):
 
 # One layer of 64 units has 54 ± 3 or 57 ± 3 pieces (mean and standard deviation over
 # seeds; usual weights, He's). Eight layers of 8 have 20 ± 4 or 36 ± 14. The exponential
-# number is possible; what you get at the start is about as many pieces as units, or
-# fewer. Hanin and Rolnick (2019) prove that for random weights, and find it after
-# training, too.
+# number is possible; what you get at the start is, on average, fewer pieces than units.
+# Hanin and Rolnick (2019) prove that with random weights the pieces along a line grow
+# on average in proportion to the number of units, not exponentially, and their networks
+# stay far below the exponential after training, too.
 
 
 # Wide or deep: a fair comparison

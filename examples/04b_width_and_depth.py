@@ -535,14 +535,14 @@ for split, hollow in (("train", False), ("validation", True)):
     plots.curves(ax, history["step"], history[split].T, "mlp", split, hollow=hollow)
 
 fitted, carried = history["train"][-1], history["validation"][-1]
-assert fitted.min() > 0.97 and 0.58 < carried.min() and carried.max() < 0.72
-assert carried.std() < 0.03
+assert fitted.min() > 0.97 and 0.6 < carried.mean() < 0.67
+assert carried.std(ddof=1) < 0.03
 note(
     fitted=f"{fitted.mean():.0%}",
     carried=f"{carried.mean():.0%}",
 )
 
-# It fits everything, and hardly two thirds carry over:
+# It fits what it was shown, and hardly two thirds carry over:
 
 # Of the training series it gets 100% right. Of the validation series it gets 64%
 # (standard deviation over three seeds: less than 3 points). Width and depth decide what

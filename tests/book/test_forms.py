@@ -295,6 +295,12 @@ def test_the_committed_forms_are_those_of_the_pages():
     assert not stale, f"{', '.join(stale)} differ from the pages; run: make examples"
 
 
+def test_the_landing_page_installs_what_the_forms_install():
+    page = BeautifulSoup((BOOK / "index.html").read_text("utf-8"), "html.parser")
+    commands = [block.get_text().strip() for block in page.find_all("pre")]
+    assert f'pip install "{project().install}"' in commands
+
+
 def test_every_cell_of_the_pages_is_in_style():
     assert style.go_through(ROOT / "docs", mend=False) == []
 

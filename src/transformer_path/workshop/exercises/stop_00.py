@@ -50,7 +50,7 @@ def distances(answer: object) -> str:
         return torch.cdist(a, b) ** 2
 
     cases = [(_points(7, 3), _points(5, 3)), (_points(4, 4), _points(4, 4))]
-    hint = "Wanted: the sum of squared differences along the features, (N, M)."
+    hint = "Wanted: the sum of squared differences along the features, (N, K)."
     same_function(answer, reference, cases, hint=hint)
     return "An axis put in, one repeated, one added up."
 

@@ -396,10 +396,11 @@ def test_a_notebook_shows_the_same_lines_of_the_package_as_its_page(path):
 def run(path: Path, folder: Path, *arguments: str, **environment: str) -> str:
     """Run a script in a clean process and a folder of its own, as a reader may."""
     keep = {k: v for k, v in os.environ.items() if k in {"PATH", "HOME"}}
+    keep |= {"PYTHONPATH": str(ROOT / "src"), "TQDM_DISABLE": "1"}
     done = subprocess.run(
         [sys.executable, str(path), *arguments],
         cwd=folder,
-        env=keep | {"PYTHONPATH": str(ROOT / "src")} | environment,
+        env=keep | environment,
         capture_output=True,
         text=True,
         check=False,

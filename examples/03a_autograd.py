@@ -198,10 +198,11 @@ assert (square.grad, three.grad) == (2, 12)
 # a whole operation on arrays. What becomes of the rules?
 
 # Take a step z = f(x) from C numbers to F. All its derivatives together form a matrix
-# of F rows and C columns, the Jacobian J. Write z̄ for the gradient of the loss with
-# respect to z, as a row. Then the chain rule is a product of a vector and this matrix:
+# of F rows and C columns, the Jacobian ∂z/∂x. Write z̄ for the gradient of the loss
+# with respect to z, as a row. Then the chain rule is a product of a vector and this
+# matrix:
 
-#     x̄ = z̄ J,    J_fc = ∂z_f/∂x_c.
+#     x̄ = z̄ ∂z/∂x,    x̄_c = Σ_f z̄_f ∂z_f/∂x_c.
 
 # This is a vector-Jacobian product, and it is what a rule computes. The matrix itself
 # is never needed. To see it, ask for it row by row: start the backward pass with a one

@@ -536,7 +536,7 @@ for split, hollow in (("train", False), ("validation", True)):
 
 fitted, carried = history["train"][-1], history["validation"][-1]
 assert fitted.min() > 0.97 and 0.6 < carried.mean() < 0.67
-assert carried.std(ddof=1) < 0.03
+assert carried.std(correction=1) < 0.03
 note(
     fitted=f"{fitted.mean():.0%}",
     carried=f"{carried.mean():.0%}",

@@ -23,6 +23,7 @@ def shapes(answer: object) -> str:
     if not isinstance(answer, list | tuple) or len(answer) != len(SHAPES):
         raise Different(f"answer should be a list of {len(SHAPES)} tuples.")
     for given, (expression, shape) in zip(answer, SHAPES.items(), strict=True):
+        given = given.to_dense() if isinstance(given, Tensor) else given
         sizes = given.tolist() if isinstance(given, Tensor | np.ndarray) else given
         if not isinstance(sizes, list | tuple) or tuple(sizes) != shape:
             raise Different(

@@ -124,7 +124,7 @@ note(ninth=f"£{ninth:.2f}", least=f"{least:.3f}", constant=f"{constant:.1f}")
 #     ∂L/∂b = 2/N Σ_n (ŷ_n - y_n)
 
 # Each is twice an average over the rides of the error, times what the parameter was
-# multiplied by. Remember this shape: it comes back in every chapter.
+# multiplied by. Remember this shape: it comes back with every layer of weights.
 
 # The lines of the package: transformer_path.learning.supervised.line_gradient
 
@@ -182,6 +182,8 @@ for lr in [0.02, 0.1, 0.2, 0.24]:
 
 assert runs[0.02][-1] > 2 * runs[0.1][-1] > 2 * least
 assert runs[0.2][-1] < runs[0.1][-1]
+steps = descend_line(kilometres, fares, lr=0.224, steps=60)
+assert mean_squared_error(steps[-1](kilometres), fares) > 10 * runs[0.02][-1]
 assert runs[0.24][1:] == sorted(runs[0.24][1:])
 assert runs[0.24][-1] > 1e4 * runs[0.24][0]
 
@@ -194,15 +196,16 @@ for (lr, losses_of), color in zip(runs.items(), colors, strict=True):
     last = sum(loss < 5e4 for loss in losses_of) - 1
     plots.label_end(ax, last, losses_of[last], f"lr = {lr}", color)
 
-# Too small, and it takes long. Larger is faster, up to a limit. Beyond it every step
-# overshoots by more than it came from, and the loss grows without end.
+# Too small, and it takes long. Larger is faster at first. Just below a limit it is slow
+# again: every step overshoots by nearly as much as it came from. Beyond the limit it
+# overshoots by more, and the loss grows without end.
 
-# Where is the limit? Near its minimum a loss is a parabola in each direction, and its
-# second derivative there is its curvature. A step with rate η multiplies the distance
-# from the minimum by 1 - η · curvature: it shrinks as long as η is less than 2 divided
-# by the curvature. The direction of the largest curvature sets the limit for all of
-# them. The mean squared error of a line is a parabola everywhere, with these second
-# derivatives:
+# Where is the limit? Near its minimum a smooth loss is nearly a parabola in each
+# direction, and its second derivative there is its curvature. A step with rate η
+# multiplies the distance from the minimum by 1 - η · curvature: it shrinks as long as η
+# is less than 2 divided by the curvature. The direction of the largest curvature sets
+# the limit for all of them. The mean squared error of a line is a parabola everywhere,
+# with these second derivatives:
 
 #     [∂²L/∂w², ∂²L/∂w ∂b; ∂²L/∂w ∂b, ∂²L/∂b²] = 2 [x̄²̄ x̄; x̄ 1]
 
@@ -229,7 +232,8 @@ note(
 # At least there is only one place to go to. The mean squared error of a line is convex:
 # on the straight way between two points of the bowl it never rises above the chord. A
 # convex loss has no local minimum besides its lowest value, so a descent cannot get
-# stuck in the wrong valley. Networks with hidden layers lose this, from chapter 4 on.
+# stuck in the wrong valley. Networks with hidden layers lose this, from Learning XOR
+# on.
 
 
 # Proof
@@ -342,8 +346,7 @@ plots.slope(ax, 1, (1, torch.tensor(1000).log().item()))
 # of the distance, so a thousandth takes about log 1000 ≈ 6.9 times the condition
 # number, the dashed line. It is a bound: a start that happens to lie well needs fewer
 # steps, none needs more. Where the condition number is above 20, all of these sets need
-# between 5 and 7 times its value. So scale your inputs. It costs a line, and in deep
-# networks too much of the art is in keeping this number small.
+# between 5 and 7 times its value. So scale your inputs: it costs one line.
 
 
 # Where it fails
@@ -369,24 +372,26 @@ rounded = one_number.predict(unseen).round().clip(0, 9)
 shares = [(rounded == answers).mean()]
 shares.append((ten_scores.predict(unseen).argmax(1) == answers).mean())
 
+
+def quarters(x):
+    return x.reshape(-1, 2, 4, 2, 4).mean((2, 4)).reshape(-1, 4)  # (N, 64) to (N, 4)
+
+
+few = LinearRegression().fit(quarters(x), labels[:, None] == range(10))
+shares.append((few.predict(quarters(unseen)).argmax(1) == answers).mean())
+
+assert shares[2] > shares[0] + 0.1
 assert shares[0] < 0.35 and shares[1] > 0.85
-note(number=f"{shares[0]:.0%}", scores=f"{shares[1]:.0%}")
+note(
+    number=f"{shares[0]:.0%}",
+    scores=f"{shares[1]:.0%}",
+    quarters=f"{shares[2]:.0%}",
+)
 
 # A class is not a number on a scale:
 
 # One number gets 23% of new digits right. Ten scores of the same kind, one per class,
-# get 92%. So it was not the weighted sum that failed, it was the question. But squared
-# error is a strange loss for a class: a score of 3 for the right class is punished for
-# being too sure. The next page asks what the right loss is for a choice among classes.
-
-
-# Exercise
-# ========
-
-# Take the chapter along as a notebook, and let your answers be checked. `check` does
-# not only say whether you are right, but what differs: the shape, a value, the
-# gradient.
-
-#     from transformer_path.workshop.exercises import check
-
-# Exercises 1.2 and 1.3 are on the next page.
+# get 92%, and 43% with fewer parameters than the one number has. It was not the
+# weighted sum that failed, it was the question. But squared error is a strange loss for
+# a class: a score of 3 for the right class is punished for being too sure. The next
+# page asks what the right loss is for a choice among classes.

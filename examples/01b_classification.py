@@ -98,8 +98,8 @@ gallery([x[labels == digit][0] for digit in range(10)])
 # The lines of the package: transformer_path.learning.supervised.softmax
 
 # The loss is minus the logarithm of the probability that the model gave to the right
-# class, averaged over the examples: the cross-entropy. Sure and right costs nothing;
-# the surer a wrong answer, the more it costs, without bound.
+# class, averaged over the examples: the cross-entropy. Sure and right costs next to
+# nothing; the surer a wrong answer, the more it costs, without bound.
 
 #     L = -1/N Σ_n log p_(n, c_n) = 1/N Σ_n (log Σ_k e^(z_nk) - z_(n, c_n))
 
@@ -132,15 +132,15 @@ note(once=f"{doubled[0]:.4f}", twice=f"{doubled[1]:.5f}")
 
 # Apart from that, the loss is well shaped: it is convex, like the line's. Every local
 # minimum is a global one. There may be more than one, for adding the same number to all
-# ten logits changes no probability, unless something such as weight decay (below) makes
-# the weights pay for their size.
+# ten logits changes no probability. Weight decay (below) leaves only one set of
+# weights; the biases, which ours does not decay, may still move together.
 
 
 # The idea: the gradient is p - y
 # ===============================
 
-# You might expect something ugly from a logarithm of a fraction of exponentials. It is
-# the nicest formula of this book: what the model said, minus what was right.
+# You might expect something ugly from a logarithm of a fraction of exponentials. What
+# comes out is what the model said, minus what was right.
 
 #     ∂L/∂z_nk = 1/N (p_nk - y_nk)
 
@@ -154,8 +154,8 @@ note(once=f"{doubled[0]:.4f}", twice=f"{doubled[1]:.5f}")
 # transformer_path.learning.supervised.softmax_regression_gradient
 
 # It is the line's gradient again: the error, times what the weight was multiplied by.
-# If the model gives the right class 0.9, its logit is pushed up by 0.1, and the others
-# are pushed down by what they wrongly took.
+# If the model gives the right class 0.9, its logit is pushed up in proportion to 0.1,
+# and each of the others down in proportion to what it wrongly took.
 
 # The training is a few lines. This is softmax regression.
 
@@ -257,9 +257,11 @@ on_validation = torch.tensor(
 )
 winner = int(on_validation.mean(0).argmax())
 final = [accuracy(row[winner], images.test) for row in models]
+plain = [accuracy(row[0], images.test) for row in models]
 
 gain = on_validation[:, winner] - on_validation[:, 0]
 assert gain.mean() > 3 * gain.std() / 5**0.5
+assert min(with_decay - none for with_decay, none in zip(final, plain, strict=True)) > 0
 assert 0 < winner < len(decays) - 2
 assert on_validation[:, -1].max() < on_validation[:, winner].min()
 falls = on_train.mean(0).tolist()
@@ -271,6 +273,7 @@ note(
     without=f"{spread(on_validation[:, 0].tolist())}%",
     chosen_validation=f"{spread(on_validation[:, winner].tolist())}%",
     final=f"{spread(final)}%",
+    plain=f"{spread(plain)}%",
     train_without=f"{spread(on_train[:, 0].tolist())}%",
     train_with=f"{spread(on_train[:, winner].tolist())}%",
 )
@@ -289,7 +292,7 @@ ax.plot(winner, top, "o", color=plots.LIGHT["ink"], ms=11, mfc="none")
 # of 0.01 with 80.3 ± 3.1%. On the clean labels of validation it gets better, from 80.5
 # ± 2.5% to 87.1 ± 1.5%, until the pull is so strong that it learns little. By the
 # training set you would have chosen no decay at all. The test set, which had no say in
-# this: 89.0 ± 1.2%.
+# this: 82.2 ± 2.3% without and 89.0 ± 1.2% with decay.
 
 
 # Proof
@@ -316,8 +319,9 @@ torch.testing.assert_close(by_hand.weight, layer.weight.grad, **exact)
 torch.testing.assert_close(by_hand.bias, layer.bias.grad, **exact)
 
 # Scikit-learn takes another way to the same place, one that uses curvature. With weight
-# decay the loss is convex and has a single minimum, so both must meet: no probability
-# of any class on any image differs by as much as one in a million.
+# decay all minima of the loss have the same weights and the same probabilities, so both
+# must meet: no probability of any class on any image differs by more than one in a
+# million.
 
 centred = x64 - x64.mean(0)  # a smaller condition number
 mine = fit_softmax_regression(
@@ -341,8 +345,11 @@ fig, axes = plots.panels(range(10))
 for ax, template in zip(axes, get_templates()["x"], strict=True):
     plots.series(ax, template)
 
-# In an example the template is stretched, tilted, buried in noise, and it may begin
-# anywhere.
+# In an example the template is stretched, tilted and buried in noise, and it may begin
+# at any of the first 27 places. That leaves it room to end.
+
+note(first_places=f"{1 + int(get_dataset_args().max_translation * 40 / 72)}")
+
 
 def fives(noise):
     """Ten 5s of MNIST-1D, drawn alike whatever the noise."""
@@ -432,13 +439,13 @@ torch.testing.assert_close(shuffled.weight, straight.weight[:, order])
 # ==============
 
 # A bad score on the test set can have two causes. Either the model fits its examples
-# and does not generalise, or it cannot even fit them: underfitting. What helps with one
-# harms with the other, so look at the training set first. On the very examples it was
-# shown, our classifier gets 38.1 ± 1.1% right. There are four suspects.
+# and does not generalise, or it does not even fit them: underfitting. What helps with
+# one often harms with the other, so look at the training set first. On the very
+# examples it was shown, our classifier gets 38.1 ± 1.1% right. There are four suspects.
 
 # The steps? The cross-entropy is convex, and scikit-learn goes to its minimum. There,
-# 37.7% of the 3,500 training series are right. The series are not separable, so the
-# minimum exists, and only one set of probabilities reaches it.
+# 37.7% of the 3,500 training series are right. The gradient is 0 at these weights, to
+# eight digits, so they are a minimum, and only one set of probabilities reaches it.
 
 # The loss? The minimum of the cross-entropy is not the maximum of the accuracy. A
 # smooth stand-in for the accuracy is the mean probability of the right class, the
@@ -449,6 +456,9 @@ theirs = LogisticRegression(C=float("inf"), solver="newton-cholesky", tol=1e-9)
 theirs.fit(x.numpy(), labels.numpy())
 lowest = SoftmaxRegression(torch.tensor(theirs.coef_), torch.tensor(theirs.intercept_))
 bottom = accuracy(lowest, Examples(x, labels))
+more = mnist1d(n_train=25_000).train  # the generator makes as many as you like
+fresh = Examples(more.x[20_000:], more.y[20_000:])
+unseen = accuracy(lowest, Examples(fresh.x.double(), fresh.y))
 
 climbed = []
 for seed in range(5):
@@ -462,57 +472,56 @@ for seed in range(5):
         (-right.mean()).backward()
         adam.step()
         fading.step()
-    climbed.append([accuracy(model, part) for part in series[:2]])
-climbed = torch.tensor(climbed)  # (5, 2): training, validation
+    climbed.append([accuracy(model, part) for part in (series.train, fresh)])
+climbed = torch.tensor(climbed)  # (5, 2): training, fresh
 
 assert softmax_regression_gradient(lowest, x, labels).weight.norm() < 1e-8
 assert climbed[:, 0].min() > bottom + 0.05
-assert (climbed[:, 0] - climbed[:, 1]).min() > 0.08
-unseen = accuracy(lowest, Examples(series.validation.x.double(), series.validation.y))
-assert climbed[:, 1].mean() < unseen - 0.01
+assert climbed[:, 0].max() < 0.5
+assert (climbed[:, 0] - climbed[:, 1]).min() > bottom - unseen + 0.05
+assert (climbed[:, 1].mean() - unseen).abs() < 0.02
 average, deviation = 100 * climbed.mean(0), 100 * climbed.std(0)
 note(bottom=f"{bottom:.1%}", unseen=f"{unseen:.0%}", series_parameters="410")
 note(climbed_train=f"{average[0]:.0f} ± {deviation[0]:.0f}%")
-note(climbed_validation=f"{average[1]:.0f} ± {deviation[1]:.0f}%")
+note(climbed_fresh=f"{average[1]:.0f} ± {deviation[1]:.0f}%")
 
 # The same 410 parameters now get 48 ± 1% of the training series right (mean and
 # standard deviation over the starts). So what a model can fit is more than what one
-# loss finds; what the most is, no climb can tell. But on validation it has 30 ± 1%,
-# where the minimum of the cross-entropy has 35%. What it gained belongs to these 3,500
-# series alone. This is overfitting, and more than half of the training set is still
-# wrong.
+# loss finds; what the most is, no climb can tell. But on 5,000 fresh series from the
+# generator of MNIST-1D it has 31 ± 1%, and the minimum of the cross-entropy 31%. What
+# it gained belongs to these 3,500 series alone. This is overfitting, and more than half
+# of the training set is still wrong.
 
-# Too few examples? The generator of MNIST-1D makes as many as you like.
+# Too few examples? Let the generator make more, and look at the same fresh series.
 
 sizes = [500, 1000, 3500, 20_000]
 grown = []
 for n in sizes:
-    more = mnist1d(n_train=n).train
+    part = Examples(more.x[:n], more.y[:n])
     model = LogisticRegression(C=float("inf"), tol=1e-8, max_iter=5000)
-    model.fit(more.x.double().numpy(), more.y.numpy())
-    parts = [more, series.validation]
+    model.fit(part.x.double().numpy(), part.y.numpy())
+    parts = [part, fresh]
     grown.append([model.score(part.x.double().numpy(), part.y) for part in parts])
-grown = torch.tensor(grown)  # (4, 2): training, validation
+grown = torch.tensor(grown)  # (4, 2): training, fresh
 
 assert grown[:, 0].tolist() == sorted(grown[:, 0].tolist(), reverse=True)
-assert (grown[-1, 0] - grown[-1, 1]).abs() < 0.04
-note(grown_train=f"{grown[-1, 0]:.0%}", grown_validation=f"{grown[-1, 1]:.0%}")
+assert grown[:, 1].tolist() == sorted(grown[:, 1].tolist())
+assert 0 < grown[-1, 0] - grown[-1, 1] < 0.03
+note(grown_train=f"{grown[-1, 0]:.0%}", grown_fresh=f"{grown[-1, 1]:.0%}")
 
 fig, ax = plots.figure()
 ax.set(xlim=(400, 24_000), ylim=(0, 60), xlabel="training series", ylabel="accuracy, %")
 plots.log_ticks(ax, x=sizes)
 plots.curves(ax, sizes, 100 * grown[:, 0], "linear", "training")
-plots.curves(
-    ax, sizes, 100 * grown[:, 1], "linear", "validation", style="--", hollow=True
-)
+plots.curves(ax, sizes, 100 * grown[:, 1], "linear", "fresh", style="--", hollow=True)
 
-# At 20,000 series the two meet, at 34% and 34%: there is no gap left that still more
-# examples could close.
+# At 20,000 series 34% of these are right, and 32% of the fresh ones. For this loss,
+# what still more examples can add lies in that gap.
 
 # The movement? A class has one row of 40 weights, a template that lies at one place. If
-# the shape may begin anywhere, then at every position each class is sometimes high and
-# sometimes low. So turn the movement down in the generator, leave noise, stretch and
-# tilt as they are, and train on as many series as before.
+# the shape may move, then at every position each class is sometimes high and sometimes
+# low. So turn the movement down in the generator, leave noise, stretch and tilt as they
+# are, and train on as many series as before.
 
 moves = [0, 5, 11, 23, 47]  # of 72 positions, from which 40 are made
 moved = []
@@ -577,23 +586,29 @@ means = [part.x.mean(1, keepdim=True).double().numpy() for part in series]
 only = LogisticRegression(C=float("inf"), tol=1e-7).fit(means[0], series.train.y)
 height = only.score(means[2], series.test.y)
 
+centred = [(part.x - part.x.mean(1, keepdim=True)).double().numpy() for part in series]
+rest = LogisticRegression(C=float("inf"), max_iter=2000).fit(centred[0], series.train.y)
+remainder = rest.score(centred[2], series.test.y)
+
 middle = loose.weight[:, 5:30]
 assert (middle[[0, 3]] > 0).all()
 assert (middle[6] < 0).all()
-assert height > 0.9 * board.mean() - 0.02
-note(height=f"{height:.0%}")
+assert height > remainder + 0.05 > 0.2
+note(height=f"{height:.0%}", remainder=f"{remainder:.0%}")
 
 # The row of the 0 is positive at every position from 5 to 29, the row of the 6
 # negative. In the templates, the 0 is a hill and the 6 a valley. So perhaps the
 # classifier has learned little more than how high a series lies on average. That can be
-# tested. Give a classifier one number per series, its mean, and 20 parameters: it gets
-# 29% of the test series right, and 410 parameters get 31.6 ± 0.3%.
+# tested from both sides. A classifier that sees one number per series, its mean, gets
+# 29% of the test series right with 20 parameters. One that sees all 40, but with their
+# mean taken away, gets 19%. Both together, 410 parameters, get 31.6 ± 0.3%. The height
+# counts for most, but the rest is more than the 10% of guessing.
 
 # A template cannot follow a shape that moves:
 
-# At the minimum of the cross-entropy 37.7% of the training series are right, and 35% of
-# unseen ones. Another loss gets 48 ± 1% and 30 ± 1%; with 20,000 series the minimum
-# gets 34% and 34%. It needs a richer family of functions.
+# At the minimum of the cross-entropy 37.7% of the training series are right, and 31% of
+# fresh ones. Another loss gets 48 ± 1% and 31 ± 1%; with 20,000 series the minimum gets
+# 34% and 32%. What is needed is a richer family of functions.
 
 # Before we build one, the next chapter asks a cheaper question: how far do you get if
 # you put the labels away and only look?

@@ -155,11 +155,11 @@ assert 0.2 < kept[1] < 0.4  # two components are a glimpse
 assert needed < 32  # fewer than half of the pixels' worth
 
 # Zeros, fours and sixes keep to themselves: of the 15 nearest neighbours of such a
-# point, at least 76% are of its kind on average. Fives and eights lie among the others,
-# with at most 29%. Two numbers cannot say all that 64 said. How much do they say? The
-# variances add up, so you can ask what share of the whole the first M components keep:
-# two keep 29%, and 21 are needed for nine tenths. Step through one digit as its
-# components come in.
+# point in this plane, at least 76% are of its kind on average. Fives and eights lie
+# among the others, with at most 29%. Two numbers cannot say all that 64 said. How much
+# do they say? The variances add up, so you can ask what share of the whole the first M
+# components keep: two keep 29%, and 21 are needed for nine tenths. Step through one
+# digit as its components come in.
 
 stepper = plots.Stepper("A digit rebuilt from its first principal components")
 for m in [1, 2, 4, 8, 16, 32, 64]:
@@ -317,12 +317,10 @@ assert worse.sum() > 2 * (careful > 2 * inertias.min()).sum()
 # You chose three because you knew. What if you did not?
 
 HOW_MANY = [1, 2, 3, 4, 5, 6, 8, 10, 12, 15]
-left = {
-    name: torch.tensor(
-        [min(run.inertia[-1] for run in several(points, k, 5)) for k in HOW_MANY]
-    )
-    for name, points in [("three kinds", trio), ("ten kinds", x)]
-}
+left = {}
+for name, points in [("three kinds", trio), ("ten kinds", x)]:
+    best = [min(run.inertia[-1] for run in several(points, k, 5)) for k in HOW_MANY]
+    left[name] = torch.tensor(best)
 
 fig, ax = plots.figure()
 ax.set(
@@ -533,8 +531,9 @@ script.keep(pair)
 # scales its height, shifts it along the series and tilts the whole by a slope, with
 # noise around. All these numbers were drawn at random and can be drawn again. How much
 # does the cluster of a series tell about each of them? Mutual information, in its
-# adjusted form, is 1 if one of two groupings determines the other and 0 on average for
-# chance. For the numbers, we cut their range into ten groups of equal size.
+# adjusted form, is 1 if two groupings are the same, whatever the names of the groups,
+# and 0 on average for chance. For the numbers, we cut their range into ten groups of
+# equal size.
 
 drawn = make(5000, seed=42)  # the published series, and what was drawn for each
 
@@ -562,6 +561,8 @@ plots.dots(ax, told)
 ax.set(xlim=(-0.02, 0.5), xlabel="adjusted mutual information with the clusters")
 
 assert torch.equal(torch.tensor(drawn.y[: len(y1)]), y1)
+centred = (drawn.x - drawn.x.mean()) / drawn.x.std()
+assert np.allclose(centred[: len(x1)], x1, atol=1e-5)
 
 
 def between(values, clusters):
@@ -610,9 +611,8 @@ SAME = {
 def purities(**fixed):
     """Of ten runs, on series made with some numbers the same for all."""
     made = torch.tensor(make(5000, seed=42, **fixed).x[: len(y1)])
-    return torch.tensor(
-        [purity(run.clusters, y1) for run in several(made, 10, seeds=10)]
-    )
+    found = several(made, 10, seeds=10)
+    return torch.tensor([purity(run.clusters, y1) for run in found])
 
 
 intervened = {name: purities(**fixed) for name, fixed in SAME.items()}
@@ -624,6 +624,7 @@ only_slope, only_shift = intervened["same slope"], intervened["same shift"]
 assert abs(intervened["as drawn"].mean() - pure["MNIST-1D"].mean()) < 0.02
 assert max(only_slope.max(), intervened["all but the shift"].max()) < 0.3
 assert only_shift.min() > 0.38
+assert 1.7 < only_shift.mean() / intervened["as drawn"].mean() < 2.3
 assert intervened["same slope and shift"].mean() > only_shift.mean() + 0.08
 assert intervened["same slope and shift"].mean() < pure["digits"].mean()
 
@@ -631,11 +632,11 @@ fig, ax = plots.figure(5.4, 2.5)
 plots.dots(ax, intervened)
 ax.set(xlim=(0, 1), xlabel="purity")
 
-# With the same shift for all series the purity doubles; with everything but the shift
-# the same it stays at 24% ± 1. The clusters tell more about the slope, and yet it is
-# the shift that keeps them from being the classes. Nor is it the shift alone: with
-# slope and shift the same the purity is 63% ± 6. The distances show what the shift
-# does.
+# With the same shift for all series the purity about doubles; with everything but the
+# shift the same it stays at 24% ± 1. The clusters tell more about the slope, and yet it
+# is the shift, more than the slope, that keeps them from being the classes. Nor is it
+# the shift alone: with slope and shift the same the purity is 63% ± 6. The distances
+# show what the shift does.
 
 d = squared_distances(x1, x1)  # (N, N)
 shift = torch.tensor(drawn.shift[: len(x1)])
@@ -660,15 +661,15 @@ assert abs(other_here / other_there - 1) < 0.06
 # These are mean squared distances; "same place" is a shift of at most 2 of the 72 steps
 # over which the program draws, "elsewhere" one of 12 or more. Two series are near each
 # other if they have the same class and the same place (47). Neither alone does it. A
-# shape that has been moved by a sixth of the series is as far from its own kind (79) as
-# from any other (80). Distance between raw inputs does not know what you care about,
-# and nothing in this chapter can tell it.
+# shape that has been moved by a sixth of the series or more is as far from its own kind
+# (79) as from any other (80). Distance between raw inputs does not know what you care
+# about, and nothing in this chapter can tell it.
 
 # Clusters are not classes:
 
-# With ten clusters, 74% of the digits are in the company of their class, and 23% of
-# MNIST-1D, where random groups reach 13%. With the same shift for every series it would
-# be 46%.
+# With ten clusters, 74% of the digits carry the most frequent label of their cluster,
+# and 23% of MNIST-1D, where random groups reach 13%. With the same shift for every
+# series it would be 46%.
 
 # What is needed is a new description of the input, made for the question: one in which
 # a shape stays near itself when it moves. To learn a description is to adjust it by

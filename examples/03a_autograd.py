@@ -30,8 +30,9 @@ script.start()
 # would have to be written again with every line you change.
 
 # You could change each number a little and look at the loss. Such finite differences
-# work for any function, and they cost two evaluations of the loss per parameter. The
-# network of the next chapter has 15,210; a small language model has a hundred million.
+# work for any program that you can run, and they cost an evaluation of the loss per
+# parameter, or two if they are to be accurate. The network of the next chapter has
+# 15,210; a small language model has a hundred million.
 
 # Who computes the gradients: exactly, for any program that you write, and at a price
 # that does not grow with the number of parameters?
@@ -197,10 +198,11 @@ assert (square.grad, three.grad) == (2, 12)
 # a whole operation on arrays. What becomes of the rules?
 
 # Take a step z = f(x) from C numbers to F. All its derivatives together form a matrix
-# of F rows and C columns, the Jacobian J. Write z̄ for the gradient of the loss with
-# respect to z, as a row. Then the chain rule is a product of a vector and this matrix:
+# of F rows and C columns, the Jacobian ∂z/∂x. Write z̄ for the gradient of the loss
+# with respect to z, as a row. Then the chain rule is a product of a vector and this
+# matrix:
 
-#     x̄ = z̄ J,    J_fc = ∂z_f/∂x_c.
+#     x̄ = z̄ ∂z/∂x,    x̄_c = Σ_f z̄_f ∂z_f/∂x_c.
 
 # This is a vector-Jacobian product, and it is what a rule computes. The matrix itself
 # is never needed. To see it, ask for it row by row: start the backward pass with a one
@@ -228,8 +230,9 @@ note(jacobian_numbers=f"{(100 * 100) ** 2:,}", jacobian_diagonal=f"{100 * 100:,}
 # ----------------
 
 # Here is the step that does most of the work in every network: N examples of C features
-# meet a weight matrix and become N rows of F numbers. Its Jacobian would have N F · N C
-# entries; its vector-Jacobian products are again two matrix products.
+# meet a weight matrix and become N rows of F numbers. Its Jacobian with respect to the
+# examples would have N F · N C entries; its vector-Jacobian products are again two
+# matrix products.
 
 N, C, F = 5, 3, 2
 fig, ax = plots.figure(4.9, 3.9)
@@ -368,8 +371,9 @@ assert np.abs(z.grad - (p - [0, 0, 1])).max() < 1e-15
 
 # And the topological sort. A function that calls itself for every input would be
 # shorter, but Python allows it only about a thousand calls deep, and longer programs
-# than that will come. So this one keeps a stack of its own. A variable is met twice:
+# than that will come. So this one keeps a stack of its own. A variable has two turns:
 # first to put its inputs on the stack, then, when they are listed, to be listed itself.
+# If other uses put it there again, it is passed over.
 
 # The lines of the package: transformer_path.networks.autograd.Variable._inputs_first
 
@@ -391,8 +395,8 @@ assert abs(x.grad - 1.0001**10_000) < 1e-9
 
 # The chain rule is a product of Jacobians, and a product can be worked out from either
 # end. From the input's end it is called forward mode: one input's derivative is pushed
-# along with the values. Count the multiplications for the network of the next chapter:
-# 40 inputs, two layers of 100 numbers, 10 scores, one loss.
+# along with the values. Count the multiplications by the matrices for the network of
+# the next chapter: 40 inputs, two layers of 100 numbers, 10 scores, one loss.
 
 widths = [40, 100, 100, 10, 1]
 sizes = [rows * columns for columns, rows in pairwise(widths)]  # of the Jacobians
@@ -405,7 +409,6 @@ note(
     multiplications_back=f"{from_the_loss:,}",
     multiplications_forward=f"{from_the_inputs:,}",
     mlp_parameters=f"{parameters:,}",
-    mlp_evaluations=f"{2 * parameters:,}",
 )
 assert from_the_inputs > 20 * from_the_loss
 
@@ -494,11 +497,12 @@ for units in (10, 100, 300):
 
 for units, ratio in ratios.items():
     count = sum((a + 1) * b for a, b in pairwise([40, units, units, 10]))
+    seconds = 2 * count * alone[units]
     note(
         **{
             f"parameters_{units}": f"{count:,}",
-            f"time_ratio_{units}": f"{ratio:.1f}",
-            f"time_differences_{units}": f"{2 * count * alone[units]:,.1f} s",
+            f"time_ratio_{units}": f"{ratio:.0f}",
+            f"time_differences_{units}": f"{float(f'{seconds:.1g}'):g} s",
         }
     )
 assert max(ratios.values()) < 10
@@ -523,10 +527,12 @@ assert max(ratios.values()) < 10
 # Where it fails
 # ==============
 
-# The price is paid in another currency. All values of the forward pass must be kept
-# until the backward pass comes by. Without a gradient, a layer's numbers can be thrown
-# away as soon as the next layer has been computed. Count the numbers in the graph of a
-# program that is a chain of layers, each with the same small matrix:
+# The price is paid in another currency. The rules need values of the forward pass, and
+# our engine keeps all of them until the backward pass comes by. (Larger engines drop
+# what no rule needs, and can compute the rest a second time to save memory.) Without a
+# gradient, a layer's numbers can be thrown away as soon as the next layer has been
+# computed. Count the numbers in the graph of a program that is a chain of layers, each
+# with the same small matrix:
 
 def numbers_kept(layers, examples):
     """How many numbers the graph holds for one backward pass."""
@@ -549,11 +555,11 @@ note(
 for (layers, examples), count in kept.items():
     assert count == 40 * 40 + examples * 40 * (2 * layers + 1)
 
-# Nothing may be forgotten:
+# Memory grows with depth:
 
-# A model of 1,600 weights needs 29,600 numbers in memory for the gradient of 3 layers
-# and 100 examples, 245,600 for 30 layers and 2,441,600 for ten times the examples: it
-# grows with depth times examples. At the end of this path it decides how large a
+# With 1,600 weights the graph holds 29,600 numbers for the gradient of 3 layers and 100
+# examples, 245,600 for 30 layers and 2,441,600 for ten times the examples: it grows
+# with depth times examples. At the end of this path it has a part in how large a
 # transformer fits into a machine.
 
 # And something else is missing. The gradients are exact on the networks that we

@@ -148,12 +148,13 @@ assert right[:, 2:].min() > 0.98 and np.abs(right[:, :2] - 0.5).max() < 0.02
 assert solved[2] + 15 < solved[3] <= solved[4] <= solved[8] == 100
 assert np.abs(curves["linear"][-1] - np.log(2)).max() < 1e-12
 
-# With two hidden units 77 of 100 networks solve XOR (another hundred starts would
-# differ by about 4, the standard error of such a count). The other 23 stop halfway: on
-# two corners they are right and at least 98% sure, and the other two they cannot tell
+# With two hidden units 77 of 100 networks solve XOR (the standard error of such a count
+# is about 4; another hundred starts give another). The other 23 stop halfway: on two
+# corners they are right and at least 98% sure, and the other two they cannot tell
 # apart. With three units 98 solve it, with four 100, with eight 100. So when you read
 # that a network can compute something, ask how many random starts find it. Here, more
-# units than necessary make it easier to find.
+# units than necessary make it easier to find, also if the weights start half or twice
+# as large.
 
 # The linear model ends at a loss of 0.6931, which is log 2: it says "fifty-fifty" at
 # every corner.
@@ -166,6 +167,18 @@ p = np.exp(scores(corners, longer).log_softmax().data)
 later = np.sort(p[:, np.arange(4), labels][stuck], 1)
 assert later[:, 2:].min() > 0.999 > right[:, 2:].max()  # surer still
 assert np.abs(later[:, :2] - 0.5).max() < 0.001
+h = np.abs(np.tanh(corners @ longer[0].data + longer[1].data))[stuck]  # (-, 4, 2)
+assert ((h > 0.99).sum(1) == 2).all()  # each unit saturated at two corners
+
+for size in (0.5, 2):  # other initialisations
+    found = []
+    for units in solved:
+        resized = start([2, units, 2])
+        for p in resized:
+            p.data = size * p.data
+        train(resized, steps=500)
+        found.append((margins(resized) > 1).sum())
+    assert found[0] + 8 < found[1] <= found[2] <= found[3] == 100
 
 alike = start([2, 8, 2])
 for p in alike:
@@ -412,8 +425,8 @@ def accuracy(arrays):
 
 fitted, stacks = {}, []
 for layers, widths, rates in [
-    (1, [40, 10], (0.3, 1.0, 3.0)),
-    (3, [40, 100, 100, 10], (0.1, 0.2, 0.4)),
+    (1, [40, 10], (1.0, 3.0, 10.0)),
+    (3, [40, 100, 100, 10], (0.2, 0.4, 0.8)),
 ]:
     runs = {lr: [train_stack(widths, seed, lr) for seed in range(3)] for lr in rates}
     shares = {lr: [accuracy(run) for run in trained] for lr, trained in runs.items()}
@@ -434,9 +447,9 @@ note(
     stack_spread=f"{100 * max(np.std(runs, ddof=1) for runs in fitted.values()):.1f}",
 )
 assert gap < 1e-12
-assert np.mean(fitted[3]) < np.mean(fitted[1]) + 0.01  # no more than one layer
+assert np.mean(fitted[3]) <= np.mean(fitted[1])  # no more than one layer
 
-# One layer fits 37.8% of the training set and three layers 36.9% (means of three seeds,
+# One layer fits 37.8% of the training set and three layers 37.1% (means of three seeds,
 # which spread by 0.3 points): more layers fit no more. Put them into each other, and
 # you see why:
 
@@ -448,6 +461,6 @@ assert np.mean(fitted[3]) < np.mean(fitted[1]) + 0.01  # no more than one layer
 # Stacked linear layers stay linear:
 
 # Three layers with 15,210 parameters compute what one layer with 410 computes, and fit
-# 36.9% of the training set where one layer fits 37.8%. In the XOR network there was one
+# 37.1% of the training set where one layer fits 37.8%. In the XOR network there was one
 # small thing between the layers, a tanh: a nonlinearity. What it makes possible, and
 # what depth adds once it is there, is the next chapter.

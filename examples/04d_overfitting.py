@@ -2,10 +2,10 @@
 
 Stop 4d of the path as a script: the code of the page
 https://transformer-path.github.io/transformer-path/04d-overfitting.html, its prose as
-comments. You will have an MLP above the published score, and the reason why it stays
-far below a human. The numbers in the comments are the page's; the script computes and
-prints them. It needs the book's package, runs from anywhere, and can save the figures
-in a folder:
+comments. You will have an MLP above the published score, and a test that shows what it
+is blind to. The numbers in the comments are the page's; the script computes and prints
+them. It needs the book's package, runs from anywhere, and can save the figures in a
+folder:
 
     pip install "transformer-path @ git+https://github.com/transformer-path/transformer-path"
     python examples/04d_overfitting.py
@@ -132,16 +132,16 @@ assert memorised.min() > 0.98 and guessed.max() < 0.16
 note(memorised=f"{spread(memorised)}%", guessed=f"{spread(guessed)}%")
 
 # 100.0 ± 0.0% of the random labels are learned, and 10.1 ± 0.8% of the validation
-# series are right, which is chance. So a perfect score on the training set says nothing
-# about new examples. Whether what is learned carries over is decided by other things:
-# by how much data there is, by how you train, and by what the architecture finds easy
-# to express.
+# series are right, which is chance. So a perfect score on the training set alone says
+# nothing about new examples. Whether what is learned carries over is decided by other
+# things: by how much data there is, by how you train, and by what the architecture
+# finds easy to express.
 
 
 # More data
 # =========
 
-# The first remedy is the best. MNIST-1D comes with 4,000 series, but its generator
+# The first remedy is the plainest. MNIST-1D comes with 4,000 series, but its generator
 # makes more, so we can see what more data would do. Train on 300, 1,000 and all 3,500
 # series, draw the line, and forecast how many it takes to get nine of ten right.
 
@@ -159,7 +159,7 @@ def carry_over(n=3500, steps=1500, lr=2.0, weight_decay=0.0, width=100):
 
 
 amounts = [300, 1000, 3500, 10_000, 40_000]
-budget = [600, 800, 1500, 1500, 2500]
+budget = [600, 800, 1500, 3000, 4000]  # steps
 results = [carry_over(n, steps) for n, steps in zip(amounts, budget)]
 fitted, carried = (torch.stack(each, 1) for each in zip(*results))  # (3 seeds, 5)
 line = np.polyfit(np.log10(amounts[:3]), carried[:, :3].mean(0), 1)
@@ -178,14 +178,14 @@ _ = ax.plot(reach, np.polyval(line, np.log10(reach)), **style)
 forecast = 10 ** ((0.9 - line[1]) / line[0])
 assert fitted.min() > 0.9 and 9_000 < forecast < 20_000
 assert (carried.diff(dim=1).min(0).values > 0.03).all()
-assert carried[:, 3].max() < np.polyval(line, 4) - 0.02
-assert carried[:, 4].min() > 0.87 and carried[:, 3].max() < 0.87
+assert carried[:, 3].mean() < min(0.89, np.polyval(line, 4))
+assert carried[:, 4].mean() > carried[:, 3].mean() + 0.02
 note(
     forecast=f"{round(forecast, -4):,.0f}",
     **{f"data_{n}": f"{spread(runs)}%" for n, runs in zip(amounts, carried.T)},
 )
 
-# From 32.1 ± 0.9% with 300 series to 70.5 ± 1.1% with 3,500 and 90.3 ± 0.2% with
+# From 32.1 ± 0.9% with 300 series to 70.5 ± 1.1% with 3,500 and 92.3 ± 0.4% with
 # 40,000: the gap closes, slowly. There must be a cheaper way than data, and it is the
 # rest of this book.
 
@@ -326,7 +326,7 @@ note(
 )
 
 # Validation chose long steps. On the test split: 74.9 ± 1.4%, mean and standard
-# deviation over five seeds, after 1.3 s of training each. A table of "the MLP" against
+# deviation over five seeds, after 3.5 s of training each. A table of "the MLP" against
 # "the CNN" compares architectures only if the same care was taken for both. How much
 # the care is worth you have seen on the last page.
 
@@ -334,11 +334,11 @@ note(
 # Where it fails
 # ==============
 
-# More data, a wider network, weight decay, a better walk: all of them help, and none of
-# them gets near the 96% of a person. What is the network missing? Here is a test that
-# tells. Take the 40 positions of all series and permute them, the same permutation for
-# every series. No number is lost, but a bump is no longer a bump, and what were
-# neighbours are strangers.
+# A better walk and a wider network help by a few points, weight decay not visibly, and
+# ten times the data more than all of them; the 96% of a person are still out of reach.
+# What is the network missing? Here is a test. Take the 40 positions of all series and
+# permute them, the same permutation for every series. No number is lost, but a bump is
+# no longer a bump, and what were neighbours are strangers.
 
 mixed = mnist1d(shuffle_positions=True).train.x
 sixes = (data.train.y == 6).nonzero()[:3, 0]  # three of one class
@@ -398,6 +398,7 @@ torch.testing.assert_close(other(x[:, order]), ours(x), rtol=0, atol=1e-10)
 # about a bump at one place is no use for the same bump at another.
 
 # What an architecture takes for granted before it has seen any data is its inductive
-# bias. The MLP's is small. Two chapters of the map come next, still being written:
-# training deep networks, and then convolution, which looks at neighbours, and looks
-# everywhere with the same weights.
+# bias. The MLP's is small. Whether this is what it lacks can be tried: give a network
+# the missing assumption and measure again. Two chapters of the map come next, still
+# being written: training deep networks, and then convolution, which looks at
+# neighbours, and looks everywhere with the same weights.

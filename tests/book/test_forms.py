@@ -295,6 +295,12 @@ def test_the_committed_forms_are_those_of_the_pages():
     assert not stale, f"{', '.join(stale)} differ from the pages; run: make examples"
 
 
+def test_the_landing_page_installs_what_the_forms_install():
+    page = BeautifulSoup((BOOK / "index.html").read_text("utf-8"), "html.parser")
+    commands = [block.get_text().strip() for block in page.find_all("pre")]
+    assert f'pip install "{project().install}"' in commands
+
+
 def test_every_cell_of_the_pages_is_in_style():
     assert style.go_through(ROOT / "docs", mend=False) == []
 
@@ -390,10 +396,11 @@ def test_a_notebook_shows_the_same_lines_of_the_package_as_its_page(path):
 def run(path: Path, folder: Path, *arguments: str, **environment: str) -> str:
     """Run a script in a clean process and a folder of its own, as a reader may."""
     keep = {k: v for k, v in os.environ.items() if k in {"PATH", "HOME"}}
+    keep |= {"PYTHONPATH": str(ROOT / "src"), "TQDM_DISABLE": "1"}
     done = subprocess.run(
         [sys.executable, str(path), *arguments],
         cwd=folder,
-        env=keep | {"PYTHONPATH": str(ROOT / "src")} | environment,
+        env=keep | environment,
         capture_output=True,
         text=True,
         check=False,

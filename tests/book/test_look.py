@@ -11,9 +11,8 @@ from bs4 import BeautifulSoup
 ROOT = Path(__file__).parents[2]
 EXTENSIONS = ROOT / "docs" / "_ext"
 CONF = f"""
-import os, sys
+import sys
 sys.path.append({str(EXTENSIONS)!r})
-os.environ["IPYTHONDIR"] = {str(EXTENSIONS / "book" / "outputs" / "ipython")!r}
 extensions = ["myst_nb", "sphinx.ext.autodoc", "book"]
 myst_enable_extensions = ["colon_fence", "attrs_inline", "dollarmath"]
 html_theme = "basic"
@@ -22,6 +21,7 @@ html_static_path = [{str(ROOT / "docs" / "_static")!r}]
 nb_execution_mode = "force"
 nb_output_stderr = "warn"
 nitpicky = True
+fresh_source_root = {str(ROOT / "src")!r}
 """
 FRONT = "---\nfile_format: mystnb\nkernelspec: {name: python3}\n---\n"
 PAGE = """# Sampler

@@ -22,7 +22,7 @@ from sphinx.util.typing import ExtensionMetadata
 from book.blocks import beside, boxes, cells, sidenote, source
 from book.board import leaderboard
 from book.figures import stepper, themed
-from book.forms import three
+from book.forms import install, three
 from book.maths import font, mathml
 from book.outputs import checks, complete, fresh, progress
 from book.path import chapters, concepts, finished, glossary, header, maps, reading_time
@@ -120,6 +120,7 @@ def _blocks(app: Sphinx) -> None:
     app.add_directive("dropdown", boxes.Dropdown)
     app.add_directive("sidenote", sidenote.Sidenote)
     app.add_directive("source", source.Source)
+    app.add_directive("install", install.Install)
     app.connect("missing-reference", source.stay_quiet, priority=900)
     app.add_transform(cells.ShowIdeas)
     app.add_post_transform(themed.ThemeSvg)

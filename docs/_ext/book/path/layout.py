@@ -40,7 +40,7 @@ LARGE = Size(
     max_columns=9,
 )
 SMALL = Size(
-    column=62,
+    column=46,
     margin=18,
     lane=16,
     radius=12,

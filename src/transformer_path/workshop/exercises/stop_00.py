@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,7 +23,9 @@ def shapes(answer: object) -> str:
     if not isinstance(answer, list | tuple) or len(answer) != len(SHAPES):
         raise Different(f"answer should be a list of {len(SHAPES)} tuples.")
     for given, (expression, shape) in zip(answer, SHAPES.items(), strict=True):
-        if not isinstance(given, list | tuple) or tuple(given) != shape:
+        given = given.to_dense() if isinstance(given, Tensor) else given
+        sizes = given.tolist() if isinstance(given, Tensor | np.ndarray) else given
+        if not isinstance(sizes, list | tuple) or tuple(sizes) != shape:
             raise Different(
                 f"{expression} has not the shape {shown(given)}. Which axes are picked "
                 "or added up, and so gone? Which are put in, and which are repeated?"
@@ -48,7 +51,7 @@ def distances(answer: object) -> str:
         return torch.cdist(a, b) ** 2
 
     cases = [(_points(7, 3), _points(5, 3)), (_points(4, 4), _points(4, 4))]
-    hint = "Wanted: the sum of squared differences along the features, (N, M)."
+    hint = "Wanted: the sum of squared differences along the features, (N, K)."
     same_function(answer, reference, cases, hint=hint)
     return "An axis put in, one repeated, one added up."
 

@@ -328,9 +328,9 @@ note(
 # Validation chose long steps. On the test split: [mlp_test], mean and standard
 # deviation over five seeds, after [time_mlp] of training each. A table of "the MLP"
 # against "the CNN" compares architectures only if the same care was taken for both. How
-# much the care is worth you have seen on the last page: with short steps the same
-# network stood at [04c-training.md] on fresh series, though it too had learned its
-# training series.
+# much the care is worth you have seen above: walked with short steps and no decay, the
+# same network was right for [right_end] of the validation split, though it had learned
+# its training series.
 
 
 # Where it fails

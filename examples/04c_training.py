@@ -154,9 +154,10 @@ def compare_batches(ax, work):
         at = history["step"] * (size if work else 1)
         runs = history["train_loss"].T
         plots.curves(ax, at[1:], runs[:, 1:], color)
-        if work:  # at their beginnings there is more room
+        if work:  # near their beginnings there is more room
+            row = {10: 1, 100: 2, 1000: 4}[size]
             style = {"color": plots.LIGHT[color], "weight": "bold", "ha": "center"}
-            ax.text(at[1], runs[:, 1].mean() + 0.12, f"batch {size:,}", **style)
+            ax.text(at[row], runs[:, row].max() + 0.25, f"batch {size:,}", **style)
         else:  # the last label would lie on the middle line
             low = 0.25 if size == 1000 else 0
             plots.label_end(

@@ -158,7 +158,7 @@ def carry_over(n=3500, steps=1500, lr=2.0, weight_decay=0.0, width=100):
     return accuracies(models, known), accuracies(models, fresh)
 
 
-amounts = [300, 1000, 3500, 10_000, 40_000]
+amounts = [300, 1000, 3500, 15_000, 40_000]
 budget = [600, 800, 1500, 3000, 4000]  # steps
 results = [carry_over(n, steps) for n, steps in zip(amounts, budget)]
 fitted, carried = (torch.stack(each, 1) for each in zip(*results))  # (3 seeds, 5)
@@ -176,14 +176,11 @@ style = {"color": plots.LIGHT["ink-2"], "ls": "--", "lw": 1}
 _ = ax.plot(reach, np.polyval(line, np.log10(reach)), **style)
 
 forecast = 10 ** ((0.9 - line[1]) / line[0])
-assert fitted.min() > 0.9 and 9_000 < forecast < 20_000
+assert fitted.min() > 0.95 and 10_000 < forecast < 15_000
 assert (carried.diff(dim=1).min(0).values > 0.03).all()
-assert carried[:, 3].mean() < min(0.89, np.polyval(line, 4))
-assert carried[:, 4].mean() > carried[:, 3].mean() + 0.02
-note(
-    forecast=f"{round(forecast, -4):,.0f}",
-    **{f"data_{n}": f"{spread(runs)}%" for n, runs in zip(amounts, carried.T)},
-)
+assert carried[:, 3].max() < 0.89 < 0.9 < carried[:, 4].min()
+assert np.polyval(line, np.log10(40_000)) > 1
+note(**{f"data_{n}": f"{spread(runs)}%" for n, runs in zip(amounts, carried.T)})
 
 # From 32.1 ± 0.9% with 300 series to 70.5 ± 1.1% with 3,500 and 92.3 ± 0.4% with
 # 40,000: the gap closes, slowly. There must be a cheaper way than data, and it is the

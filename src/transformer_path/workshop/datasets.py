@@ -60,7 +60,7 @@ def mnist1d(*, shuffle_positions: bool = False, n_train: int = 3500) -> Splits:
 
     References
     ----------
-    :cite:t:`greydanus2024mnist1d`, Section 2.
+    :cite:t:`greydanus2024mnist1d`, Section 3.
 
     Examples
     --------

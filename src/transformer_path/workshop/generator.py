@@ -57,7 +57,7 @@ def make(n: int, seed: int, *, max_shift: int = 47, **fixed: float) -> Made:
 
     References
     ----------
-    :cite:t:`greydanus2024mnist1d`, Section 2.
+    :cite:t:`greydanus2024mnist1d`, Section 3.
 
     Examples
     --------

@@ -35,6 +35,7 @@ extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.doctest",
+    "sphinx.ext.extlinks",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
     "sphinxcontrib.bibtex",
@@ -44,6 +45,8 @@ extensions = [
 exclude_patterns = ["_*", "**/.*"]
 templates_path = ["docs/_templates"]
 nitpicky = True
+# A page links what lies there with {repository}`words <path>`.
+extlinks = {"repository": (f"{repository_url}/%s", None)}
 bibtex_bibfiles = ["docs/references.bib"]
 bibtex_reference_style = "author_year"
 

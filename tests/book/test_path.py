@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from io import StringIO
 
 import pytest
@@ -285,6 +286,14 @@ def test_the_map_shows_the_readers_place():
     assert svg.count("(to come)</title>") == 14
     assert svg.count('"walked"') == 2
     assert svg.count("</g>") == 19
+
+
+def test_nobody_has_walked_to_a_stop_that_is_not_written():
+    path = whole_path()
+    last = replace(path[-1], page="17-page")
+    svg = Drawing([*path[:-1], last], "17-page").svg(SMALL, "Here")
+    assert svg.count('"walked"') == 3  # between the four stops that are written
+    assert '"open"' not in svg
 
 
 def test_the_pages_carry_maps_whose_links_exist(book):

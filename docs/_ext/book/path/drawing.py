@@ -86,10 +86,11 @@ class Drawing:
         return f"<g {self._attributes(stop)}>{self._linked(stop, content)}</g>"
 
     def _line_state(self, line: Line) -> str:
-        if line.target in self.way and line.source in self.passed:
-            return "walked"
         written = {stop.number for stop in self.path if stop.page}
-        return "open" if {line.source, line.target} <= written else "planned"
+        if not {line.source, line.target} <= written:
+            return "planned"
+        on_the_way = line.target in self.way and line.source in self.passed
+        return "walked" if on_the_way else "open"
 
     def _parts(self, layout: Layout, size: Size) -> str:
         """Name each part of the book above its first stop, in every row."""

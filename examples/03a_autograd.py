@@ -182,8 +182,8 @@ assert (square.grad, three.grad) == (2, 12)
 
 # The lines of the package: transformer_path.networks.autograd.Variable.__init__
 
-# Reverse mode was found many times over. Section 3 of the survey by Baydin and
-# colleagues tells that story, from the sixties on.
+# Reverse mode was found several times over. Section 3.3 of the survey by Baydin and
+# colleagues tells that story.
 
 # To take derivatives of a program in this way, neither on paper nor by finite
 # differences, is automatic differentiation; to walk back from the loss is its reverse

@@ -203,9 +203,10 @@ note(
 #   gradient whole; far out it, too, lets hardly any through.
 # - The ReLU, rectified linear unit, passes the gradient of an active unit unchanged,
 #   however far out. Fukushima had it in a network for seeing in 1969 and in his
-#   Cognitron of 1975 (Fukushima, 1969; Fukushima, 1975); Nair and Hinton gave it its
-#   name, and Glorot, Bordes and Bengio trained deep networks with it (Nair and Hinton,
-#   2010; Glorot et al., 2011). We use it for the rest of this page.
+#   Cognitron of 1975 (Fukushima, 1969; Fukushima, 1975); a paper by Nair and Hinton has
+#   its present name in the title, and Glorot, Bordes and Bengio trained deep networks
+#   with it (Nair and Hinton, 2010; Glorot et al., 2011). We use it for the rest of this
+#   page.
 
 
 # A layer, and a network of layers

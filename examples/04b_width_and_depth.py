@@ -418,11 +418,11 @@ note(
     slow_three=f"{slow['three']:.0%}",
 )
 
-# Look at the right figure, at the rate 0.1. Had we fixed that one for all, we would
-# have seen 85%, 91% and 94% for one, two and three layers on the validation split, and
-# announced that depth helps. With its own best rate each, new points are told apart
-# like this (mean ± standard deviation over twelve seeds; other seeds or another
-# processor move the means by a few points where the deviation is large):
+# Look at the figure for He's weights, at the rate 0.1. Had we fixed that one for all,
+# we would have seen 85%, 91% and 94% for one, two and three layers on the validation
+# split, and announced that depth helps. With its own best rate each, new points are
+# told apart like this (mean ± standard deviation over twelve seeds; other seeds or
+# another processor move the means by a few points where the deviation is large):
 
 #                          one layer of 16  two of 6  three of 5, 5, 4
 #     usual first weights  97% ± 4%         92% ± 8%  82% ± 6%

@@ -476,9 +476,9 @@ note(longer=f"{longer[1].item():.0%}", **shown)
 # al. (2017) answered that a ReLU network can be rewritten, without changing a single
 # output, so that its minimum is as sharp as you like: flatness, measured in this way,
 # cannot be the whole reason. And Li et al. (2019) point to the order of learning. In a
-# setting where they can prove it, a small rate memorises what is hard to fit at once
-# and leans on it; a large one cannot, learns the noisier, easily fitted patterns first,
-# and takes up the rest when the rate shrinks.
+# setting where they can prove it, a small rate soon memorises patterns that are hard to
+# fit but hardly noisy, and leans on them; a large one cannot, learns the noisier, more
+# easily fitted patterns first, and takes up the rest when the rate shrinks.
 
 
 # Where it fails

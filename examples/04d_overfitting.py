@@ -100,22 +100,24 @@ def confidence(model):
     return highest[answer != data.validation.y].mean()
 
 
-early, _ = repeat(network, data.train, steps=int(step[turn]), lr=0.3, seeds=[0])
-sure_turn, sure_end = confidence(early[0]), confidence(models[0])
+early, _ = repeat(network, data.train, steps=int(step[turn]), lr=0.3)
+sure_turn, sure_end = (
+    torch.stack([confidence(model) for model in each]) for each in (early, models)
+)  # (3,) each
 
-assert sure_end > sure_turn + 0.1
+assert (sure_end > sure_turn + 0.1).all()
 note(
     cost_1=f"{-np.log(0.01):.1f}",
     cost_2=f"{-np.log(0.0001):.1f}",
-    sure_turn=f"{sure_turn:.0%}",
-    sure_end=f"{sure_end:.0%}",
+    sure_turn=f"{spread(sure_turn)}%",
+    sure_end=f"{spread(sure_end)}%",
 )
 
-# On the series that it gets wrong, the first network gave its wrong answer a
-# probability of 50% on average when it stood at the turn, and 79% at the end. Which of
-# the two you watch depends on what you want, a right answer or a probability to rely
-# on. To stop at the turn, and keep the weights from there, is early stopping; `fit`
-# does it when you give it `patience`.
+# On the series that it gets wrong, a network gave its wrong answer a probability of 50%
+# on average when it stood at the turn, and of 79% at the end. Which of the two you
+# watch depends on what you want, a right answer or a probability to rely on. To stop at
+# the turn, and keep the weights from there, is early stopping; `fit` does it when you
+# give it `patience`.
 
 # How far can memorising go? Permute the labels of 1,000 series, so that there is
 # nothing to understand, and train as before (Zhang et al., 2017).
@@ -215,7 +217,8 @@ widths = {
 rows = {f"decay_{place}": runs for place, runs in enumerate(decays.values())}
 rows |= {f"width_{width}": runs for width, runs in widths.items()}
 for name, (known, unknown) in rows.items():
-    note(**{name: spread(unknown), f"{name}_seen": spread(known)})
+    for what, found in ((name, unknown), (f"{name}_seen", known)):
+        note(**{what: f"{100 * found.mean():.0f} ± {100 * found.std():.1f}"})
 
 
 def clearly_better(better, worse):
@@ -240,8 +243,8 @@ assert widths[300][1].max() < 0.8
 # A decay of 0.001 makes no difference that three seeds would show. With 0.01 the
 # network does not even fit its training series, which is called underfitting. And
 # against what one might expect, the wider network does better on fresh series, though
-# it could memorise more; Belkin et al. (2019) found the same on other data, far beyond
-# the width at which everything is memorised. But all of it together leaves more than a
+# it could memorise more; Belkin et al. (2019) found the same on other data, beyond the
+# width at which everything is memorised. But all of it together leaves more than a
 # fifth of the fresh series wrong.
 
 
@@ -358,8 +361,7 @@ assert gap < max(4 * error_of_gap, 0.02)
 note(
     in_order=f"{spread(row.accuracies)}%",
     out_of_order=f"{spread(row.shuffled)}%",
-    order_gap=f"{100 * gap:.1f}",
-    order_noise=f"{100 * error_of_gap:.1f}",
+    order_gap=f"{100 * gap:.1f} ± {100 * error_of_gap:.1f}",
 )
 
 # You need not take this from statistics; it can be proved. A unit computes Σ_i w_i x_i,

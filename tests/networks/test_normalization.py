@@ -166,10 +166,16 @@ def test_the_running_averages_hold_no_graph():
     norm(x).sum().backward()  # a graph that went through the first call would be gone
 
 
-def test_models_with_running_averages_are_not_stacked():
-    models = [nn.Sequential(BatchNorm(3), nn.Linear(3, 2)) for _ in range(2)]
-    with pytest.raises(ValueError, match="keeps running statistics"):
-        Several(models)
+def test_a_stack_of_batch_norms_is_each_of_them():
+    models = [away_from_the_start(BatchNorm(3), seed) for seed in range(4)]
+    several, x = Several(models), random(5, 3)
+    for mode in (True, False):
+        several.train(mode)
+        expected = torch.stack([model.train(mode)(x) for model in models])
+        torch.testing.assert_close(several(x), expected, **EXACT)
+    for model, member in zip(models, several.members(), strict=True):
+        for name, value in model.state_dict().items():
+            torch.testing.assert_close(member.state_dict()[name], value, **EXACT)
 
 
 def test_a_stack_of_layer_norms_is_each_of_them():

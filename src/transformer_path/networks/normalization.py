@@ -216,7 +216,7 @@ class BatchNorm(nn.Module):
     running_mean: Tensor
     running_var: Tensor
     num_batches_tracked: Tensor
-    track_running_stats = True  # asked for where models are stacked, as torch's are
+    track_running_stats = True  # its name in torch: training changes the buffers
 
     def __init__(self, n: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
         super().__init__()
@@ -242,17 +242,12 @@ class BatchNorm(nn.Module):
 
     def _follow(self, x: Tensor, axes: tuple[int, ...]) -> None:
         """Let the running averages take a step towards the batch."""
-        n = x.numel() // x.shape[-1]
-        if n < 2:
-            raise ValueError(
-                f"a batch with {n} value{'s' * (n != 1)} for each of {x.shape[-1]} "
-                "features has no spread to learn from; train on two examples or more, "
-                "or call model.eval() if you only want predictions."
-            )
-        # What the batch is divided by is the biased variance; what is remembered is the
-        # unbiased one, an estimate for examples that were not in the batch.
-        self.running_mean.lerp_(x.mean(axes), self.momentum)
-        self.running_var.lerp_(x.var(axes, correction=1), self.momentum)
+        _check_spread(x)
+        # A batch is divided by its own spread, the biased variance. What is remembered
+        # is an estimate for examples that were not in it, the unbiased one.
+        mean, variance = x.mean(axes), x.var(axes, correction=1)
+        self.running_mean += self.momentum * (mean - self.running_mean)
+        self.running_var += self.momentum * (variance - self.running_var)
         self.num_batches_tracked += 1
 
 
@@ -318,4 +313,14 @@ def _check_features(x: Tensor, n: int, axis: int) -> None:
         raise ValueError(
             f"x of shape {tuple(x.shape)} does not fit a normalisation of {n} "
             f"features; expected {expected}."
+        )
+
+
+def _check_spread(x: Tensor) -> None:
+    n = x.shape[:-1].numel()
+    if n < 2:
+        raise ValueError(
+            f"a batch with {n} value{'s' * (n != 1)} for each of {x.shape[-1]} "
+            "features has no spread to learn from; train on two examples or more, "
+            "or call model.eval() if you only want predictions."
         )

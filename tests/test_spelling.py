@@ -23,7 +23,7 @@ MODULES = sorted(
 NOT_PROSE = re.compile(
     r"\A---\n.*?\n---\n|^(`{3,})\{?(?:code-cell|source|python|yaml|doctest|literalinclude)"
     r".*?^\1|^```\n.*?^```|(`+).+?\2|\$\$.+?\$\$|\$[^$\n]+\$|\{[\w:-]+\}|\]\([^)]*\)"
-    r"|https?://\S+|^ *:[\w-]+: [^\n]*|^ *>>> .*?(?:\n *(?=\n)|\Z)",
+    r"|^### [a-z_.]+$|https?://\S+|^ *:[\w-]+: [^\n]*|^ *>>> .*?(?:\n *(?=\n)|\Z)",
     re.M | re.S,
 )
 # Words of both Englishes, each with a meaning of its own in British.

@@ -28,7 +28,7 @@ NOT_PROSE = re.compile(
 )
 # Words of both Englishes, each with a meaning of its own in British.
 BOTH = {"license", "licenses", "math", "meter", "meters", "practice", "practices"}
-BOTH |= {"practiced", "program", "stories", "story"}
+BOTH |= {"biased", "practiced", "program", "stories", "story"}
 
 
 def british() -> dict[str, str]:

@@ -7,19 +7,14 @@ from torch import Tensor
 
 from transformer_path.networks.normalization import normalize
 
-from ._compare import same_number
-from ._functions import call, same_function
+from ._functions import same_function
 
 
 def leaky_gain(answer: object) -> str:
     """5.1: the gain that keeps the mean square under a leaky ReLU."""
-    for slope in (0.0, 1.0, 0.1, -0.5, 2.0):
-        same_number(
-            call(answer, (slope,), ("a",)),
-            2 / (1 + slope**2),
-            name=f"answer({slope})",
-            hint="Half of the mean square stays as it is, half is multiplied by a².",
-        )
+    slopes = torch.tensor([0.0, 1.0, 0.1, -0.5, 2.0], dtype=torch.float64)
+    hint = "Half of the mean square stays as it is, half is multiplied by a²."
+    same_function(answer, _gain, [(slopes,), (slopes[1:2],)], hint=hint)
     return "Every activation function has its gain: one over what it leaves."
 
 
@@ -46,6 +41,10 @@ def normalised_gradient(answer: object) -> str:
     )
     same_function(answer, reference, cases, hint=hint)
     return "Two directions gone, the rest divided by the size: no graph needed."
+
+
+def _gain(a: Tensor) -> Tensor:
+    return 2 / (1 + a**2)
 
 
 CHECKS: dict[str, Callable[[object], str]] = {
@@ -80,8 +79,8 @@ WRONG: dict[str, list[object]] = {
         lambda a: 2 / (1 + a),
         lambda a: 2 * (1 + a**2),
         lambda a: (2 / (1 + a**2)) ** 0.5,
-        lambda a: 2,  # noqa: ARG005
-        lambda a: 2 / a,
+        lambda a: 2 + 0 * a,
+        lambda a: a.div_(a) * 2,
         lambda: 2,
     ],
     "5.2": [

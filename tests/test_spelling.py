@@ -23,12 +23,12 @@ MODULES = sorted(
 NOT_PROSE = re.compile(
     r"\A---\n.*?\n---\n|^(`{3,})\{?(?:code-cell|source|python|yaml|doctest|literalinclude)"
     r".*?^\1|^```\n.*?^```|(`+).+?\2|\$\$.+?\$\$|\$[^$\n]+\$|\{[\w:-]+\}|\]\([^)]*\)"
-    r"|https?://\S+|^ *:[\w-]+: [^\n]*|^ *>>> .*?(?:\n *(?=\n)|\Z)",
+    r"|^### [a-z_.]+$|https?://\S+|^ *:[\w-]+: [^\n]*|^ *>>> .*?(?:\n *(?=\n)|\Z)",
     re.M | re.S,
 )
 # Words of both Englishes, each with a meaning of its own in British.
 BOTH = {"license", "licenses", "math", "meter", "meters", "practice", "practices"}
-BOTH |= {"practiced", "program", "stories", "story"}
+BOTH |= {"biased", "practiced", "program", "stories", "story"}
 
 
 def british() -> dict[str, str]:

@@ -37,6 +37,10 @@ WORDS = {
         early stopping, epoch, generalisation gap, inductive bias,
         learning rate schedule, minibatch, momentum, optimiser, regularisation,
         stochastic gradient descent, weight decay""",
+    "training deep networks": """batch normalisation, effective rank,
+        exploding gradient, fan-in, He initialisation, layer normalisation,
+        residual connection, running statistics, skip connection, symmetry breaking,
+        Xavier initialisation""",
 }
 TERMS = [
     " ".join(term.split()) for words in WORDS.values() for term in words.split(",")

@@ -37,6 +37,7 @@ BUILD = {
     "mlp": lambda: MLP([3, 7, 2], activation=tanh),
     "norm": lambda: nn.Sequential(nn.Linear(3, 7), nn.LayerNorm(7), nn.Linear(7, 2)),
     "buffer, frozen, tied": Scaled,
+    "running statistics": lambda: nn.Sequential(nn.BatchNorm1d(3), nn.Linear(3, 2)),
 }
 OPTIMIZERS = {
     "sgd": lambda model: torch.optim.SGD(model.parameters(), 0.1, momentum=0.9),
@@ -152,13 +153,15 @@ def test_functions_made_anew_for_each_model_are_alike():
     assert Several(models)(X).shape == (3, 23, 2)
 
 
-def test_running_statistics_are_refused():
-    norm = nn.BatchNorm1d(3)
-    refused(
-        f"{norm} keeps running statistics, which cannot be stacked; train such models "
-        "one after the other.",
-        *(nn.Sequential(nn.Linear(3, 3), norm) for _ in range(2)),
+def test_running_statistics_are_those_of_each():
+    models = [nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)) for _ in range(3)]
+    several = Several(models)
+    for model in models:
+        model(X)
+    several(X)
+    for model, member in zip(models, several.members(), strict=True):
+        torch.testing.assert_close(member.state_dict(), model.state_dict())
+    fresh = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+    torch.testing.assert_close(  # how far each of them has come may differ
+        Several([*models, fresh]).eval()(X)[3], fresh.eval()(X)
     )
-    plain = nn.BatchNorm1d(3, track_running_stats=False)
-    models = [nn.Sequential(nn.Linear(3, 3), plain) for _ in range(2)]
-    assert torch.allclose(Several(models)(X)[1], models[1](X), atol=1e-5)

@@ -5,7 +5,7 @@ from torch import nn
 from transformer_path.networks.feedforward import MLP
 from transformer_path.workshop.batches import minibatches
 from transformer_path.workshop.datasets import Examples
-from transformer_path.workshop.repeats import accuracies, repeat
+from transformer_path.workshop.repeats import accuracies, each_rate, repeat
 from transformer_path.workshop.scores import accuracy
 from transformer_path.workshop.training import fit
 
@@ -38,6 +38,26 @@ def test_equals_one_run_after_the_other(seeds):
         for p, q in zip(ours.parameters(), alone.parameters(), strict=True):
             torch.testing.assert_close(p, q, rtol=0, atol=1e-10)
         torch.testing.assert_close(history["train_loss"][:, column], expected)
+
+
+@pytest.mark.parametrize("rates", [[0.3], [0.1, 1.0, 0.03]])
+def test_each_rate_is_a_run_of_its_own(rates):
+    options = {"steps": 37, "size": 10, "schedule": lambda done: 1 - done}
+    grid = each_rate(build, doubles(), rates=rates, seeds=[5, 2], **options)
+    assert len(grid) == len(rates)
+    for rate, row in zip(rates, grid, strict=True):
+        alone, _ = repeat(build, doubles(), lr=rate, seeds=[5, 2], **options)
+        for ours, theirs in zip(row, alone, strict=True):
+            torch.testing.assert_close(
+                ours.state_dict(), theirs.state_dict(), rtol=0, atol=1e-10
+            )
+
+
+def test_one_rate_that_diverges_leaves_the_others_alone():
+    grid = each_rate(build, doubles(), rates=[1e9, 0.3], steps=30, seeds=[0])
+    assert not all(p.isfinite().all() for p in grid[0][0].parameters())
+    alone, _ = repeat(build, doubles(), lr=0.3, steps=30, seeds=[0])
+    torch.testing.assert_close(grid[1][0].state_dict(), alone[0].state_dict())
 
 
 @pytest.mark.parametrize(

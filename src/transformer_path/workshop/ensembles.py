@@ -29,9 +29,8 @@ class Several(nn.Module):
     Raises
     ------
     ValueError
-        If there is none, if they differ in more than their weights as far as can be
-        seen, or if they hold buffers that training changes, as those of batch
-        normalisation.
+        If there is none, or if they differ in more than their weights and running
+        statistics, as far as can be seen.
 
     Examples
     --------
@@ -45,11 +44,14 @@ class Several(nn.Module):
     def __init__(self, models: Sequence[nn.Module]) -> None:
         super().__init__()
         _check_alike(models)
-        parameters, _ = stack_module_state(list(models))
+        parameters, buffers = stack_module_state(list(models))
         self.names = list(parameters)
         self.stacks = nn.ParameterList(
             nn.Parameter(stack, stack.requires_grad) for stack in parameters.values()
         )
+        self.running = _running(models[0])  # the buffers that training changes
+        for number, name in enumerate(self.running):
+            self.register_buffer(f"running_{number}", buffers[name])
         self._model = [deepcopy(models[0])]  # in a list: its weights are not ours
         self.train(models[0].training)
 
@@ -79,7 +81,8 @@ class Several(nn.Module):
         return models
 
     def _named(self) -> list[tuple[str, Tensor]]:
-        return list(zip(self.names, self.stacks, strict=True))
+        names = [*self.names, *self.running]
+        return list(zip(names, [*self.stacks, *self.buffers()], strict=True))
 
     def _map(self, compute: Callable[..., Tensor], *own: Any) -> Tensor:
         """Run ``compute(model, ...)`` for each, with its own share of what follows."""
@@ -120,10 +123,13 @@ def _check_alike(models: Sequence[nn.Module]) -> None:
             f"{len(models)} models without parameters cannot be trained side by side."
         )
     first, buffers = _looks(models[0]), dict(models[0].named_buffers())
+    running = _running(models[0])
     for number, model in enumerate(models[1:], start=1):
         looks = _looks(model)
         other = [n for n in {**first, **looks} if first.get(n) != looks.get(n)]
         for name, buffer in model.named_buffers():
+            if name in running:
+                continue
             if name not in buffers or not torch.equal(buffer, buffers[name]):
                 other.append(name)
         if other:
@@ -131,12 +137,16 @@ def _check_alike(models: Sequence[nn.Module]) -> None:
                 f"models 0 and {number} differ in {', '.join(other)}; models side by "
                 "side may differ in their weights only."
             )
-    for module in models[0].modules():
-        if getattr(module, "track_running_stats", False):
-            raise ValueError(
-                f"{module} keeps running statistics, which cannot be stacked; train "
-                "such models one after the other."
-            )
+
+
+def _running(model: nn.Module) -> list[str]:
+    """Name the buffers that training changes, as those of batch normalisation."""
+    return [
+        f"{path}.{name}".strip(".")
+        for path, module in model.named_modules()
+        if getattr(module, "track_running_stats", False)
+        for name, _ in module.named_buffers(recurse=False)
+    ]
 
 
 def _looks(model: nn.Module) -> dict[str, Any]:

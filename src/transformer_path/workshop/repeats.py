@@ -4,7 +4,7 @@ One run shows what happened once. Here networks that are alike but for their see
 decides the first weights and the minibatches, are trained side by side.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -71,6 +71,73 @@ def repeat(
     loss = each(classification_loss)
     history = fit(models, batch, loss=loss, optimizer=sgd, steps=steps, **options)
     return models.members(), history
+
+
+def each_rate(
+    build: Callable[[int], nn.Module],
+    examples: Examples,
+    *,
+    rates: Sequence[float],
+    steps: int,
+    size: int = 100,
+    seeds: Iterable[int] = range(3),
+    **options: Any,
+) -> list[list[nn.Module]]:
+    """Train one classifier for each learning rate and each seed, all side by side.
+
+    By plain stochastic gradient descent, for which a loss multiplied by ten is the same
+    as a learning rate multiplied by ten. A run may diverge.
+
+    Parameters
+    ----------
+    build : callable
+        From a seed to a new model.
+    examples : Examples
+        What all of them learn from.
+    rates : sequence of float
+        The learning rates.
+    steps, size : int
+        How many steps, and how many examples a minibatch.
+    seeds : iterable of int
+        One model each, for each of the rates.
+    **options
+        What else :func:`~transformer_path.workshop.training.fit` takes.
+
+    Returns
+    -------
+    list of list of nn.Module
+        A row for each rate, in it a model for each seed.
+
+    Examples
+    --------
+    >>> two = Examples(torch.tensor([[-1.0], [1.0]]), torch.tensor([0, 1]))
+    >>> def build(seed):
+    ...     torch.manual_seed(seed)
+    ...     return nn.Linear(1, 2)
+    >>> grid = each_rate(build, two, rates=[0.1, 1.0], steps=20)
+    >>> alone, _ = repeat(build, two, lr=1.0, steps=20)
+    >>> torch.allclose(grid[1][2].weight, alone[2].weight)
+    True
+    """
+    seeds = list(seeds)
+    models = Several([build(seed) for _ in rates for seed in seeds])
+    order = [minibatches(examples, size, seed=seed) for seed in seeds]
+    factors = torch.tensor(rates, dtype=torch.float64).repeat_interleave(len(seeds))
+
+    def loss(models: Several, batch: Examples) -> torch.Tensor:
+        return factors * each(classification_loss)(models, batch)
+
+    fit(
+        models,
+        stacked(order * len(rates)),
+        loss=loss,
+        optimizer=torch.optim.SGD(models.parameters(), lr=1.0),
+        steps=steps,
+        finite=False,
+        **options,
+    )
+    members, n = models.members(), len(seeds)
+    return [members[n * row : n * (row + 1)] for row in range(len(rates))]
 
 
 def accuracies(models: Iterable[nn.Module], examples: Examples) -> torch.Tensor:

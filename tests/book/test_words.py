@@ -37,6 +37,9 @@ WORDS = {
         early stopping, epoch, generalisation gap, inductive bias,
         learning rate schedule, minibatch, momentum, optimiser, regularisation,
         stochastic gradient descent, weight decay""",
+    "optimisers": """Adam, AdamW, bias correction, condition number, cosine schedule,
+        gradient clipping, heavy ball, learning rate range test, momentum,
+        Nesterov momentum, one-cycle, RMSProp, warm-up""",
 }
 TERMS = [
     " ".join(term.split()) for words in WORDS.values() for term in words.split(",")

@@ -40,8 +40,7 @@ def momentum(g: Tensor, memory: Memory, beta: float = 0.9) -> Tensor:
 
     References
     ----------
-    :cite:t:`polyak1964methods`, the heavy ball, written as in
-    :class:`torch.optim.SGD`: what is new counts in full.
+    :cite:t:`goh2017momentum`, and :class:`torch.optim.SGD`: what is new counts in full.
 
     Examples
     --------
@@ -64,8 +63,7 @@ def nesterov(g: Tensor, memory: Memory, beta: float = 0.9) -> Tensor:
 
     References
     ----------
-    :cite:t:`nesterov1983method`, in the form of :cite:t:`sutskever2013importance` and
-    :class:`torch.optim.SGD`.
+    :cite:t:`sutskever2013importance`, in the form of :class:`torch.optim.SGD`.
     """
     return g + beta * momentum(g, memory, beta)
 
@@ -83,7 +81,7 @@ def rmsprop(g: Tensor, memory: Memory, beta: float = 0.99, eps: float = 1e-8) ->
 
     References
     ----------
-    :cite:t:`hinton2012lecture`.
+    :cite:t:`hinton2012rmsprop`.
 
     Examples
     --------
@@ -229,8 +227,7 @@ def warmup(done: float, share: float = 0.1, start: float = 0.0) -> float:
 
     References
     ----------
-    :cite:t:`goyal2017accurate`, section 2.2. :class:`torch.optim.lr_scheduler.LinearLR`
-    is the same.
+    :class:`torch.optim.lr_scheduler.LinearLR`, which is the same.
 
     Examples
     --------
@@ -273,7 +270,7 @@ def one_cycle(
 
     References
     ----------
-    :cite:t:`smith2019super`. :class:`torch.optim.lr_scheduler.OneCycleLR` has the same
+    :cite:t:`smith2018super`. :class:`torch.optim.lr_scheduler.OneCycleLR` has the same
     waves and defaults, but reaches the end at the last step, where a schedule of
     ``fit`` reaches it after the last.
 

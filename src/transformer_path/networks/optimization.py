@@ -20,7 +20,7 @@ Memory = dict[str, Any]  # of one parameter; empty before the first step
 Rule = Callable[[Tensor, Memory], Tensor]
 
 
-def sgd(g: Tensor, memory: Memory) -> Tensor:  # noqa: ARG001
+def sgd(g: Tensor, _: Memory) -> Tensor:
     """Follow the gradient, and remember nothing."""
     return g
 
@@ -53,8 +53,8 @@ def momentum(g: Tensor, memory: Memory, beta: float = 0.9) -> Tensor:
     tensor([10.0000])
     """
     _check_share("beta", beta)
-    memory["v"] = beta * memory.get("v", 0.0) + g
-    v: Tensor = memory["v"]
+    v: Tensor = beta * memory.get("v", 0.0) + g
+    memory["v"] = v
     return v
 
 
@@ -125,8 +125,7 @@ def adam(
     >>> adam(torch.tensor([1e-3, -50.0]), {})
     tensor([ 1.0000, -1.0000])
     """
-    for beta in betas:
-        _check_share("betas", beta)
+    _check_share("betas", *betas)
     _check_eps(eps)
     (b1, b2), t = betas, memory.get("t", 0) + 1
     m = b1 * memory.get("m", 0.0) + (1 - b1) * g
@@ -342,9 +341,10 @@ def _check_group(group: dict[str, Any]) -> None:
         _check_range(name, group[name], 0 <= group[name] < inf, "0 or more")
 
 
-def _check_share(name: str, beta: float) -> None:
+def _check_share(name: str, *shares: float) -> None:
     wanted = "in [0, 1): the share that is kept of the past, for example 0.9"
-    _check_range(name, beta, 0 <= beta < 1, wanted)
+    for beta in shares:
+        _check_range(name, beta, 0 <= beta < 1, wanted)
 
 
 def _check_eps(eps: float) -> None:

@@ -39,7 +39,7 @@ WORDS = {
         stochastic gradient descent, weight decay""",
     "optimisers": """Adam, AdamW, bias correction, condition number, cosine schedule,
         gradient clipping, heavy ball, learning rate range test, momentum,
-        Nesterov momentum, one-cycle, RMSProp, warm-up""",
+        Nesterov momentum, one-cycle, RMSProp""",
 }
 TERMS = [
     " ".join(term.split()) for words in WORDS.values() for term in words.split(",")

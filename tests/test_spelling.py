@@ -19,7 +19,8 @@ MODULES = sorted(
     for folder in ("src", "docs/_ext", "tests")
     for path in (ROOT / folder).rglob("*.py")
 )
-# Not prose: front matter, blocks of code, code in a line, formulas, roles, addresses.
+# Not prose: front matter, blocks of code, code in a line, formulas, roles, addresses,
+# headings that name a module.
 NOT_PROSE = re.compile(
     r"\A---\n.*?\n---\n|^(`{3,})\{?(?:code-cell|source|python|yaml|doctest|literalinclude)"
     r".*?^\1|^```\n.*?^```|(`+).+?\2|\$\$.+?\$\$|\$[^$\n]+\$|\{[\w:-]+\}|\]\([^)]*\)"

@@ -41,6 +41,9 @@ WORDS = {
         exploding gradient, fan-in, He initialisation, layer normalisation,
         residual connection, running statistics, skip connection, symmetry breaking,
         Xavier initialisation""",
+    "optimisers": """Adam, AdamW, bias correction, condition number, cosine schedule,
+        gradient clipping, heavy ball, learning rate range test, momentum,
+        Nesterov momentum, one-cycle, RMSProp""",
 }
 TERMS = [
     " ".join(term.split()) for words in WORDS.values() for term in words.split(",")

@@ -19,11 +19,13 @@ MODULES = sorted(
     for folder in ("src", "docs/_ext", "tests")
     for path in (ROOT / folder).rglob("*.py")
 )
-# Not prose: front matter, blocks of code, code in a line, formulas, roles, addresses.
+# Not prose: front matter, blocks of code, code in a line, formulas, roles, addresses,
+# headings that name a module.
 NOT_PROSE = re.compile(
     r"\A---\n.*?\n---\n|^(`{3,})\{?(?:code-cell|source|python|yaml|doctest|literalinclude)"
     r".*?^\1|^```\n.*?^```|(`+).+?\2|\$\$.+?\$\$|\$[^$\n]+\$|\{[\w:-]+\}|\]\([^)]*\)"
-    r"|https?://\S+|^ *:[\w-]+: [^\n]*|^ *>>> .*?(?:\n *(?=\n)|\Z)",
+    r"|https?://\S+|^ *:[\w-]+: [^\n]*|^ *>>> .*?(?:\n *(?=\n)|\Z)"
+    r"|^### [a-z_]+$",
     re.M | re.S,
 )
 # Words of both Englishes, each with a meaning of its own in British.

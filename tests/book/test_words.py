@@ -37,8 +37,9 @@ WORDS = {
         early stopping, epoch, generalisation gap, inductive bias,
         learning rate schedule, minibatch, momentum, optimiser, regularisation,
         stochastic gradient descent, weight decay""",
-    "regularisation": """confidence interval, data augmentation, double descent, dropout,
-        evaluation mode, interpolation threshold, label noise, random features""",
+    "regularisation": """confidence interval, data augmentation, double descent,
+        dropout, evaluation mode, interpolation threshold, label noise,
+        random features""",
 }
 TERMS = [
     " ".join(term.split()) for words in WORDS.values() for term in words.split(",")

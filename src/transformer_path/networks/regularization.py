@@ -97,7 +97,7 @@ class Dropout(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """From (...) to (...)."""
-        if not self.training:
+        if not self.training or self.p == 0:
             return x
         keep = torch.bernoulli(x.detach(), 1 - self.p)  # of its shape; 1 - p of them 1
         return dropout(x, keep, self.p)

@@ -44,6 +44,9 @@ WORDS = {
     "optimisers": """Adam, AdamW, bias correction, condition number, cosine schedule,
         gradient clipping, heavy ball, learning rate range test, momentum,
         Nesterov momentum, one-cycle, RMSProp""",
+    "regularisation": """confidence interval, data augmentation, double descent,
+        dropout, evaluation mode, interpolation threshold, label noise,
+        random features""",
 }
 TERMS = [
     " ".join(term.split()) for words in WORDS.values() for term in words.split(",")

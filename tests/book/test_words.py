@@ -37,6 +37,10 @@ WORDS = {
         early stopping, epoch, generalisation gap, inductive bias,
         learning rate schedule, minibatch, momentum, optimiser, regularisation,
         stochastic gradient descent, weight decay""",
+    "convolution": """channel, CNN, convolutional network, cross-correlation, dilation,
+        effective receptive field, equivariance, feature map, filter,
+        grouped convolution, invariance, kernel, LeNet, max pooling, padding, pooling,
+        receptive field, stride, weight sharing""",
 }
 TERMS = [
     " ".join(term.split()) for words in WORDS.values() for term in words.split(",")

@@ -75,9 +75,14 @@ def windows(
                 f"than axis {axis} of the input, {x.shape[axis]} with its padding; pad "
                 "more, or use a smaller window."
             )
-        cuts = [slice(i * d, i * d + places, s) for i in range(k)]
-        before = (slice(None),) * axis
-        x = torch.stack([x[(*before, cut)] for cut in cuts], -1)
+        if s == span:  # side by side: a view, so that pooling copies nothing
+            n = x.shape[axis] // s
+            x = torch.unflatten(x.narrow(axis, 0, n * s), axis, (n, s))
+            x = x.movedim(axis + 1, -1)[..., ::d]
+        else:
+            cuts = [slice(i * d, i * d + places, s) for i in range(k)]
+            before = (slice(None),) * axis
+            x = torch.stack([x[(*before, cut)] for cut in cuts], -1)
     return x
 
 
@@ -329,7 +334,7 @@ def receptive_field(layers: Iterable[nn.Module]) -> int:
 
     References
     ----------
-    :cite:t:`araujo2019computing`, Equation 2.
+    :cite:t:`araujo2019computing`, for networks with a single path.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Which small problems can be seen whole? Points in the plane, of two classes."""
+"""Which small problems can be seen whole? Points in the plane, spikes in noise."""
 
 import numpy as np
 import torch
@@ -107,7 +107,7 @@ def two_events(
     Returns
     -------
     examples : Examples
-        ``x`` of shape (N, length), and 0 where the spike up is first, 1 where it is last.
+        ``x`` of shape (N, length); 0 where the spike up is first, 1 where it is last.
 
     Raises
     ------

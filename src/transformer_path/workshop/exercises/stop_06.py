@@ -61,37 +61,40 @@ def far_and_gapless(answer: object) -> str:
 def which_first(answer: object) -> str:
     """6.3: a kernel that tells which of two spikes came first, a distance apart."""
     for distance in (1, 7, 24):
-        given = call(answer, (distance,), ("distance",))
-        if not isinstance(given, tuple | list) or len(given) != 2:
-            raise different(
-                f"answer(distance) gave {kind(given)}; a pair was expected, the weights "
-                "and a dilation."
-            )
-        weight = as_numbers(given[0], "the weights").flatten()
-        dilation = as_numbers(given[1], "the dilation").flatten()
-        if len(dilation) != 1 or dilation < 1 or dilation % 1 != 0:
-            raise different("The dilation should be one whole number, 1 or more.")
-        if not 2 <= len(weight) <= 5 or not weight.isfinite().all():
-            raise different(
-                f"The kernel has {len(weight)} weights; 2 to 5 finite ones were "
-                "expected, for any distance."
-            )
-        step = int(dilation)
-        if step * (len(weight) - 1) + 1 > 80:
-            raise different("The kernel spans more than the 80 positions of a series.")
+        weight, dilation = _kernel(call(answer, (distance,), ("distance",)))
         x, y = two_events(200, seed=0, distance=distance, noise=0.0)
-        found = convolve(x[:, None].double(), weight.view(1, 1, -1), dilation=step)
+        found = convolve(x[:, None].double(), weight.view(1, 1, -1), dilation=dilation)
         largest = found[:, 0].amax(1)  # (200,)
-        gap = float(largest[y == 0].min() - largest[y == 1].max())
-        if gap < 1e-3 * float(weight.abs().sum()):
+        up_first, up_last = float(largest[y == 0].min()), float(largest[y == 1].max())
+        if up_first <= up_last + 1e-3 * float(weight.abs().sum()):
             raise different(
-                f"At distance {distance} the largest response is at least "
-                f"{float(largest[y == 0].min()):.3g} where the spike up comes first and "
-                f"up to {float(largest[y == 1].max()):.3g} where it comes last; the "
-                "first should be the larger.",
+                f"At distance {distance} the largest response can be {up_first:.3g} "
+                f"where the spike up comes first, and {up_last:.3g} where it comes "
+                "last; the first should always be the larger.",
                 "One window should meet both spikes at once.",
             )
     return "Two weights, if you know the distance. What if you do not?"
+
+
+def _kernel(given: object) -> tuple[Tensor, int]:
+    """Read the weights and the dilation of an answer."""
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        raise different(
+            f"answer(distance) gave {kind(given)}; a pair was expected, the weights "
+            "and a dilation."
+        )
+    weight = as_numbers(given[0], "the weights").flatten()
+    dilation = as_numbers(given[1], "the dilation").flatten()
+    if len(dilation) != 1 or dilation < 1 or dilation % 1 != 0:
+        raise different("The dilation should be one whole number, 1 or more.")
+    if not 2 <= len(weight) <= 5 or not weight.isfinite().all():
+        raise different(
+            f"The kernel has {len(weight)} weights; 2 to 5 finite ones were expected, "
+            "whatever the distance."
+        )
+    if dilation * (len(weight) - 1) + 1 > 80:
+        raise different("The kernel spans more than the 80 positions of a series.")
+    return weight, int(dilation)
 
 
 CHECKS: dict[str, Callable[[object], str]] = {
@@ -134,16 +137,16 @@ WRONG: dict[str, list[object]] = {
     "6.3": [
         None,
         ([1.0, -1.0], 3),
-        lambda distance: ([1.0, -1.0], 1),
+        lambda _: ([1.0, -1.0], 1),
         lambda distance: ([-1.0, 1.0], distance),
         lambda distance: ([1.0, 1.0], distance),
         lambda distance: ([1.0] + [0.0] * (distance - 1) + [-1.0], 1),
         lambda distance: ([0.0, 0.0], distance),
         lambda distance: ([1.0, -1.0], distance + 1),
-        lambda distance: ([1.0, -1.0], 0.5),
+        lambda _: ([1.0, -1.0], 0.5),
         lambda distance: [1.0, -1.0, float(distance)],
         lambda distance: ([1.0, float("nan")], distance),
-        lambda distance: ([1.0, -1.0], 1000),
+        lambda _: ([1.0, -1.0], 1000),
         lambda distance: distance,
     ],
 }

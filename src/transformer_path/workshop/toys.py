@@ -133,7 +133,7 @@ def two_events(
         )
     apart = rng.integers(near, far + 1, n)
     first = margin + rng.integers(0, length - 2 * margin - apart)
-    label, rows = rng.integers(0, 2, n), np.arange(n)
+    label, rows = rng.permutation(n) % 2, np.arange(n)  # as many of either
     x = rng.normal(0, noise, (n, length))
     x[rows, first] += 3 * (1 - 2 * label)
     x[rows, first + apart] -= 3 * (1 - 2 * label)

@@ -10,8 +10,8 @@ from transformer_path.sequences.convolution import convolve
 from transformer_path.workshop.toys import two_events
 
 from ._compare import as_numbers
-from ._functions import call, same_function
-from ._words import different, kind
+from ._functions import same_function
+from ._words import different
 
 
 def toeplitz(answer: object) -> str:
@@ -59,42 +59,17 @@ def far_and_gapless(answer: object) -> str:
 
 
 def which_first(answer: object) -> str:
-    """6.3: a kernel that tells which of two spikes came first, a distance apart."""
-    for distance in (1, 7, 24):
-        weight, dilation = _kernel(call(answer, (distance,), ("distance",)))
-        x, y = two_events(200, seed=0, distance=distance, noise=0.0)
-        found = convolve(x[:, None].double(), weight.view(1, 1, -1), dilation=dilation)
-        largest = found[:, 0].amax(1)  # (200,)
-        up_first, up_last = float(largest[y == 0].min()), float(largest[y == 1].max())
-        if up_first <= up_last + 1e-3 * float(weight.abs().sum()):
-            raise different(
-                f"At distance {distance} the largest response can be {up_first:.3g} "
-                f"where the spike up comes first, and {up_last:.3g} where it comes "
-                "last; the first should always be the larger.",
-                "One window should meet both spikes at once.",
-            )
+    """6.3: how clearly a spike up is followed by a spike down, a distance later."""
+
+    def reference(x: Tensor, distance: int) -> Tensor:
+        kernel = torch.tensor([[[1.0, -1.0]]], dtype=x.dtype)
+        return convolve(x[:, None], kernel, dilation=distance)[:, 0].amax(1)
+
+    cases = [(two_events(7, seed=d, distance=d).x.double(), d) for d in (1, 7, 24)]
+    cases.append((torch.arange(10.0, dtype=torch.float64).view(2, 5), 2))
+    hint = "The weights are 1 and -1, `distance` apart; keep the largest of each map."
+    same_function(answer, reference, cases, hint=hint, gradient=True)
     return "Two weights, if you know the distance. What if you do not?"
-
-
-def _kernel(given: object) -> tuple[Tensor, int]:
-    """Read the weights and the dilation of an answer."""
-    if not isinstance(given, tuple | list) or len(given) != 2:
-        raise different(
-            f"answer(distance) gave {kind(given)}; a pair was expected, the weights "
-            "and a dilation."
-        )
-    weight = as_numbers(given[0], "the weights").flatten()
-    dilation = as_numbers(given[1], "the dilation").flatten()
-    if len(dilation) != 1 or dilation < 1 or dilation % 1 != 0:
-        raise different("The dilation should be one whole number, 1 or more.")
-    if not 2 <= len(weight) <= 5 or not weight.isfinite().all():
-        raise different(
-            f"The kernel has {len(weight)} weights; 2 to 5 finite ones were expected, "
-            "whatever the distance."
-        )
-    if dilation * (len(weight) - 1) + 1 > 80:
-        raise different("The kernel spans more than the 80 positions of a series.")
-    return weight, int(dilation)
 
 
 CHECKS: dict[str, Callable[[object], str]] = {
@@ -136,17 +111,14 @@ WRONG: dict[str, list[object]] = {
     ],
     "6.3": [
         None,
-        ([1.0, -1.0], 3),
-        lambda _: ([1.0, -1.0], 1),
-        lambda distance: ([-1.0, 1.0], distance),
-        lambda distance: ([1.0, 1.0], distance),
-        lambda distance: ([1.0] + [0.0] * (distance - 1) + [-1.0], 1),
-        lambda distance: ([0.0, 0.0], distance),
-        lambda distance: ([1.0, -1.0], distance + 1),
-        lambda _: ([1.0, -1.0], 0.5),
-        lambda distance: [1.0, -1.0, float(distance)],
-        lambda distance: ([1.0, float("nan")], distance),
-        lambda _: ([1.0, -1.0], 1000),
-        lambda distance: distance,
+        lambda x, distance: (x[:, distance:] - x[:, :-distance]).amax(1),
+        lambda x, distance: (x[:, :-distance] + x[:, distance:]).amax(1),
+        lambda x, distance: (x[:, :-distance] - x[:, distance:]).mean(1),
+        lambda x, distance: (x[:, :-distance] - x[:, distance:]).amax(),
+        lambda x, distance: (x - x.roll(-distance, 1)).amax(1),
+        lambda x, _: (x[:, :-1] - x[:, 1:]).amax(1),
+        lambda x, distance: (x.argmax(1) + distance == x.argmin(1)).long(),
+        lambda x, distance: x.sub_(x.roll(-distance, 1))[:, :-distance].amax(1),
+        lambda x, distance: (x[:, :-distance] - x[:, distance:]).detach().amax(1),
     ],
 }

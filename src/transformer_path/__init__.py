@@ -9,6 +9,7 @@ Read the modules in this order; each one imports only from those before it.
 5. :mod:`transformer_path.networks.normalization`
 6. :mod:`transformer_path.networks.optimization`
 7. :mod:`transformer_path.networks.regularization`
+8. :mod:`transformer_path.sequences.convolution`
 
 What every chapter shares (data, training, figures, exercises) lies in
 :mod:`transformer_path.workshop`.

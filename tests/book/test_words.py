@@ -47,6 +47,10 @@ WORDS = {
     "regularisation": """confidence interval, data augmentation, double descent,
         dropout, evaluation mode, interpolation threshold, label noise,
         random features""",
+    "convolution": """channel, CNN, convolutional network, cross-correlation, dilation,
+        effective receptive field, equivariance, feature map, filter,
+        grouped convolution, invariance, kernel, LeNet, max pooling, padding, pooling,
+        receptive field, stride, weight sharing""",
 }
 TERMS = [
     " ".join(term.split()) for words in WORDS.values() for term in words.split(",")

@@ -1,0 +1,1 @@
+"""Layers that know the order of their inputs: neighbours, then memory."""

@@ -6,6 +6,7 @@ Read the modules in this order; each one imports only from those before it.
 2. :mod:`transformer_path.learning.unsupervised`
 3. :mod:`transformer_path.networks.autograd`
 4. :mod:`transformer_path.networks.feedforward`
+5. :mod:`transformer_path.sequences.recurrent`
 
 What every chapter shares (data, training, figures, exercises) lies in
 :mod:`transformer_path.workshop`.

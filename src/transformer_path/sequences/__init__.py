@@ -1,0 +1,1 @@
+"""Networks that take the order of their inputs into account."""

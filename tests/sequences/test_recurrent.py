@@ -299,7 +299,10 @@ def test_an_unbroken_copy_passes():
         ("i, f, g, o = sums", "i, f, o, g = sums"),  # Keras and torch differ in this
         ("c = f * c + i * g", "c = f * c + (1 - f) * g"),  # coupled gates
         ("return o * tanh(c), c", "return o * c, c"),  # no second squashing
-        ("return (1 - z) * n + z * h", "return z * n + (1 - z) * h"),  # as in the paper
+        (
+            "return (1 - z) * n + z * h",
+            "return z * n + (1 - z) * h",
+        ),  # the other way round
         ("r_x, z_x, n_x =", "z_x, r_x, n_x ="),
         ("n = tanh(n_x + r * n_h)", "n = tanh(n_x + n_h)"),  # no reset
         ("n = tanh(n_x + r * n_h)", "n = tanh(r * (n_x + n_h))"),

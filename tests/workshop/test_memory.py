@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from transformer_path.workshop.memory import adding, recall
+from transformer_path.workshop.memory import Reader, adding, recall
 
 
 def test_the_first_letter_is_the_answer_and_occurs_nowhere_else():
@@ -66,3 +66,12 @@ def test_sizes_must_make_sense():
         ValueError, match=r"^length=1 must be a whole number, 2 or more"
     ):
         adding(3, 1, seed=0)
+
+
+def test_a_reader_answers_from_the_last_output_alone():
+    reader = Reader(torch.nn.RNN(3, 5, batch_first=True), 5, 2)
+    x = torch.ones(4, 7, 3)
+    outputs, last = reader.network(x)
+    torch.testing.assert_close(reader(x), reader.readout(last[0]))
+    torch.testing.assert_close(reader(x), reader.readout(outputs[:, -1]))
+    assert reader(x).shape == (4, 2)

@@ -1,7 +1,8 @@
-"""Which sequences test whether a network remembers? Two tasks, as long as you like."""
+"""Does a network remember? Two tasks, as long as you like, and who answers them."""
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from transformer_path.workshop._inputs import whole
 from transformer_path.workshop.datasets import Examples
@@ -42,7 +43,7 @@ def recall(n: int, lag: int, *, seed: int, kinds: int = 4) -> Examples:
     first = rng.integers(kinds, size=(n, 1))
     others = rng.integers(kinds, 2 * kinds, size=(n, lag))
     letters = torch.tensor(np.concatenate([first, others], 1))
-    x = torch.nn.functional.one_hot(letters, 2 * kinds).float()
+    x = nn.functional.one_hot(letters, 2 * kinds).float()
     return Examples(x, letters[:, 0])
 
 
@@ -89,3 +90,31 @@ def adding(n: int, length: int, *, seed: int) -> Examples:
     sums = (numbers * marks).sum(1, keepdims=True)
     x = torch.tensor(np.stack([numbers, marks], 2), dtype=torch.float32)
     return Examples(x, torch.tensor(sums, dtype=torch.float32))
+
+
+class Reader(nn.Module):
+    """Read a sequence, then answer from the last state alone.
+
+    Parameters
+    ----------
+    network : nn.Module
+        From sequences (B, T, C) to outputs (B, T, F) and something else.
+    d_hidden, n_out : int
+        How many numbers an output has, and how many the answer.
+
+    Examples
+    --------
+    >>> rnn = nn.RNN(8, 16, batch_first=True)
+    >>> Reader(rnn, 16, 4)(torch.randn(5, 9, 8)).shape
+    torch.Size([5, 4])
+    """
+
+    def __init__(self, network: nn.Module, d_hidden: int, n_out: int) -> None:
+        super().__init__()
+        self.network, self.readout = network, nn.Linear(d_hidden, n_out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """From (B, T, C) to (B, n_out)."""
+        outputs, _ = self.network(x)
+        answer: Tensor = self.readout(outputs[:, -1])
+        return answer

@@ -294,7 +294,7 @@ def test_an_unbroken_copy_passes():
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [
-        ("return tanh(linear(x,", "return sigmoid(linear(x,"),  # another nonlinearity
+        ("return tanh(from_input", "return sigmoid(from_input"),  # another nonlinearity
         ("return sigmoid(i), sigmoid(f)", "return sigmoid(f), sigmoid(i)"),
         ("i, f, g, o = sums", "i, f, o, g = sums"),  # Keras and torch differ in this
         ("c = f * c + i * g", "c = f * c + (1 - f) * g"),  # coupled gates

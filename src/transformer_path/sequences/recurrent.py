@@ -59,7 +59,9 @@ def rnn_cell(
     >>> torch.allclose(rnn_cell(x, h, w, v, b, torch.zeros(7)), tanh(linear(x, w, b)))
     True
     """
-    return tanh(linear(x, weight_ih, bias_ih) + linear(h, weight_hh, bias_hh))
+    from_input = linear(x, weight_ih, bias_ih)
+    from_state = linear(h, weight_hh, bias_hh)
+    return tanh(from_input + from_state)
 
 
 def lstm_gates(
@@ -124,7 +126,8 @@ def lstm_cell(
     True
     """
     h, c = state
-    i, f, g, o = lstm_gates(x, h, weight_ih, weight_hh, bias_ih, bias_hh)
+    weights = weight_ih, weight_hh, bias_ih, bias_hh
+    i, f, g, o = lstm_gates(x, h, *weights)
     c = f * c + i * g
     return o * tanh(c), c
 
@@ -164,7 +167,7 @@ def gru_cell(
     >>> torch.equal(gru_cell(x, h, zero, zero, gates, torch.zeros(21)), h)
     True
     """
-    r_x, z_x, n_x = linear(x, weight_ih, bias_ih).chunk(3, -1)  # (B, F) each
+    r_x, z_x, n_x = linear(x, weight_ih, bias_ih).chunk(3, -1)
     r_h, z_h, n_h = linear(h, weight_hh, bias_hh).chunk(3, -1)
     r, z = sigmoid(r_x + r_h), sigmoid(z_x + z_h)
     n = tanh(n_x + r * n_h)

@@ -1,0 +1,115 @@
+"""The exercises of chapter 7, recurrent networks."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from transformer_path.networks.feedforward import linear
+from transformer_path.sequences.recurrent import gru_cell, rnn_cell
+
+from ._compare import as_numbers, same_number
+from ._functions import same_function
+from ._words import different
+
+
+def seen_it(answer: object) -> str:
+    """7.1: three numbers, for a unit that knows whether it has seen a 1."""
+    given = as_numbers(answer, "answer", wanted="(w_ih, w_hh, b)").flatten()
+    if len(given) != 3:
+        raise different(
+            f"answer holds {len(given)} numbers; three were expected, (w_ih, w_hh, b)."
+        )
+    if not given.isfinite().all():
+        raise different("answer holds numbers that are not finite.")
+    generator = torch.Generator().manual_seed(0)
+    x = (torch.rand(200, 60, generator=generator) < 0.03).double()
+    x[0], x[1, 0], x[2, -1] = 0.0, 1.0, 1.0
+    weight_ih, weight_hh, bias = given[0].view(1, 1), given[1].view(1, 1), given[2:]
+    state = torch.zeros(200, 1).double()
+    for t in range(60):
+        none = torch.zeros_like(bias)
+        state = rnn_cell(x[:, t, None], state, weight_ih, weight_hh, bias, none)
+        seen = x[:, : t + 1].any(1)
+        for where, right, wanted in (
+            (seen, state[:, 0] > 0.9, "above 0.9, as a 1 has been seen"),
+            (~seen, (state[:, 0] < -0.9) | (t == 0), "below -0.9: only zeros so far"),
+        ):
+            wrong = (where & ~right).nonzero()
+            if len(wrong):
+                row = int(wrong[0])
+                start = ", ".join(f"{number:g}" for number in x[row, : min(t + 1, 8)])
+                dots = ", ..." if t >= 8 else ""
+                raise different(
+                    f"At position {t} the state is {state[row].item():.3f} and should "
+                    f"be {wanted}. (The sequence begins {start}{dots}.)"
+                )
+    return "One unit, and it never forgets. No gradient would have told you so."
+
+
+def half_life(answer: object) -> str:
+    """7.2: the forget bias with which half of the cell state is left after 50 steps."""
+    forget = 0.5 ** (1 / 50)
+    hint = "Wanted: f to the power 50 is a half, and f is the sigmoid of the bias."
+    expected = math.log(forget / (1 - forget))
+    same_number(answer, expected, tolerance=0.01, hint=hint)
+    return "So a bias of 1, a usual choice, is for lags of a few steps."
+
+
+def papers_gru(answer: object) -> str:
+    """7.3: a GRU cell whose reset gate acts before the product, as in the paper."""
+
+    def reference(
+        x: Tensor,
+        h: Tensor,
+        weight_ih: Tensor,
+        weight_hh: Tensor,
+        bias_ih: Tensor,
+        bias_hh: Tensor,
+    ) -> Tensor:
+        r_x, z_x, n_x = linear(x, weight_ih, bias_ih).chunk(3, -1)
+        (r_w, z_w, n_w), (r_b, z_b, n_b) = weight_hh.chunk(3), bias_hh.chunk(3)
+        r = (r_x + linear(h, r_w, r_b)).sigmoid()
+        z = (z_x + linear(h, z_w, z_b)).sigmoid()
+        n = (n_x + linear(r * h, n_w, n_b)).tanh()
+        return (1 - z) * n + z * h
+
+    generator = torch.Generator().manual_seed(0)
+    shapes = [(5, 3), (5, 7), (21, 3), (21, 7), (21,), (21,)]
+    case = tuple(
+        torch.randn(*shape, generator=generator, dtype=torch.float64)
+        for shape in shapes
+    )
+    hint = "The candidate sees r * h in place of h, and nothing else changes."
+    same_function(answer, reference, [case], hint=hint, gradient=True)
+    return "In value and gradient. It needs one product more than torch's."
+
+
+CHECKS: dict[str, Callable[[object], str]] = {
+    "7.1": seen_it,
+    "7.2": half_life,
+    "7.3": papers_gru,
+}
+
+WRONG: dict[str, list[object]] = {
+    "7.1": [
+        None,
+        (1.0, 3.0, 0.0),  # the page's latch, which does not fall by itself
+        (10.0, 4.0, 0.0),
+        (10.0, 4.0, -5.0),  # the bias pulls it down again
+        (3.0, 4.0, -1.5),  # a 1 is too weak to lift it
+        (10.0, 0.5, -1.5),  # it forgets
+        (10.0, 4.0),
+        (10.0, 4.0, float("nan")),
+        "latch",
+    ],
+    "7.2": [0.5, 0.986, 50, 1.0, None, -4.27, "4.27"],
+    "7.3": [
+        gru_cell,  # torch's own: the gate acts after the product
+        lambda *given: given[1],
+        lambda x, h, *weights: gru_cell(x, h, *weights) * 0.5,
+        lambda _, h: h,
+        1,
+    ],
+}

@@ -5,6 +5,7 @@
 var explore = (() => {
   "use strict";
   const SVG = "http://www.w3.org/2000/svg";
+  const HINT = "Drag what is blue, or move it with the arrow keys.";
   const REST = 500; // milliseconds without a change until the text is spoken
 
   function html(name, properties, ...children) {
@@ -169,6 +170,7 @@ var explore = (() => {
     set(svg, { role: "group", "aria-label": root.getAttribute("aria-label") });
     shown.setAttribute("aria-hidden", "true"); // `said` says the same, at rest
     said.setAttribute("role", "status");
+    root.prepend(html("p", { className: "tp-hint" }, HINT));
     root.append(controls, shown, said);
     root.classList.add("tp-hand");
     update();

@@ -5,7 +5,7 @@
 "use strict";
 explore("line", ({ data, planes: [plane], handle, set, number }) => {
   const { x, y, at } = data;
-  const DOWN = 0.1; // an arrow is this much of the gradient, downhill
+  const DOWN = 0.4; // an arrow goes downhill, this much of the gradient
   const [left, right] = plane.x.limits;
   const bar = { stroke: "failure", "stroke-width": 1.2, "stroke-opacity": 0.6 };
   const bars = x.map(() => plane.mark("path", bar));

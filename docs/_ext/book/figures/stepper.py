@@ -1,8 +1,8 @@
 """The frames of a ``plots.Stepper``, ``SideBySide`` or ``Explorable``, themed.
 
 Nothing to write in a page beyond the cell. Without JavaScript and in print the first
-and the last frame stand side by side; ``_static/stepper.js`` adds the slider. What moves
-an explorable is in ``book.figures.explorable``.
+and the last frame stand side by side; ``_static/stepper.js`` adds the slider. What
+moves an explorable is in ``book.figures.explorable``.
 """
 
 import re

@@ -30,7 +30,7 @@ class Explorable(Stepper):
     Parameters
     ----------
     name : str
-        Which script of ``docs/_static/explorable`` moves it: ``"line"`` for ``line.js``.
+        Which script of ``docs/_static/explorable`` moves it: ``line`` for ``line.js``.
     label : str
         What the figure shows, for readers who do not see it.
     **values : number, array, list of str, or dict of arrays
@@ -39,7 +39,8 @@ class Explorable(Stepper):
     Raises
     ------
     ValueError
-        If it gets a second figure, or one in which nothing moves.
+        If it gets a second figure, or one in which nothing moves; if it is shown
+        without any.
 
     Examples
     --------
@@ -68,8 +69,8 @@ class Explorable(Stepper):
             )
         if not _mark(fig.axes):
             raise ValueError(
-                f'nothing moves in the figure of the explorable {self.name!r}; draw what '
-                'its script draws with gid="moves", as in ax.plot(x, y, gid="moves").'
+                f"nothing moves in the figure of the explorable {self.name!r}; draw "
+                'what its script draws with gid="moves", as in ax.plot(y, gid="moves").'
             )
         super().add(fig, re.sub(r"-(?=\d)", "−", text))
         svg, text = self.frames[0]
@@ -82,7 +83,12 @@ class Explorable(Stepper):
         return f' data-name="{escape(self.name)}" data-values="{values}"'
 
     def _repr_html_(self) -> str:
-        """Show the figure as it stands, and where it moves."""
+        """Show the figure as it stands, and say where it moves."""
+        if not self.frames:
+            raise ValueError(
+                f"the explorable {self.name!r} has no figure for paper; draw one state "
+                "and add it, as in explorable.add(fig, text)."
+            )
         return super()._repr_html_() + "<p>On the book's page a hand can move it.</p>"
 
 

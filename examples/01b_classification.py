@@ -174,7 +174,8 @@ listed = ", ".join(
 )
 explorable.add(
     fig,
-    f"At temperature 1.00: {listed}. If {names[right]} is right, the loss is {paid:.2f}.",
+    f"At temperature 1.00: {listed}. "
+    f"If {names[right]} is right, the loss is {paid:.2f}.",
 )
 script.keep(explorable)
 

@@ -128,6 +128,49 @@ note(ninth=f"£{ninth:.2f}", least=f"{least:.3f}", constant=f"{constant:.1f}")
 
 # The lines of the package: transformer_path.learning.supervised.line_gradient
 
+# Look at the baseline again, the line with w = 0 and the average fare as b. Its
+# gradient in b is 0, so no other flat line has a smaller loss. Can a line be improved
+# where one of the two numbers is 0, and does that one stay 0 on the way? The arrows
+# below point downhill, the longer the larger the number: at 0 km for b, at 2 km for w.
+
+x, y = kilometres.double(), fares.double()
+flat = Line(torch.zeros(()), y.mean())
+loss, gradient = mean_squared_error(flat(x), y), line_gradient(flat, x, y)
+
+assert gradient.intercept.abs() < 1e-12 and gradient.slope < -1
+assert line_gradient(Line(torch.tensor(0.1), flat.intercept), x, y).intercept > 0.1
+
+fig, ax = plots.figure()
+red, blue = plots.LIGHT["failure"], plots.LIGHT["brand"]
+ends = torch.tensor([0.0, 3.3])
+ax.vlines(x, y, flat(x), color=red, lw=1.2, alpha=0.6, gid="moves")
+ax.plot(ends, flat(ends), color=plots.LIGHT["linear"], linewidth=1.8, gid="moves")
+ax.plot(x, y, "o", color=plots.LIGHT["ink"], markersize=5)
+for at, rise in [(0, gradient.intercept), (2, 2 * gradient.slope)]:
+    arrow = [flat.intercept, flat.intercept - 0.4 * rise]
+    ax.plot([at, at], arrow, "-^", color=blue, markevery=[1], gid="moves")
+ax.set(xlim=(0, 3.3), ylim=(0, 13), xlabel="distance, km", ylabel="fare, £")
+explorable = plots.Explorable(
+    "line",
+    "a line to move over eight points",
+    x=x,
+    y=y,
+    slope=flat.slope,
+    intercept=flat.intercept,
+    at=2.0,
+    most=[2.5, 8.0],
+)
+explorable.add(
+    fig,
+    f"w = {flat.slope:.2f}, b = {flat.intercept:.2f}: the loss is {loss:.2f}, its "
+    f"gradient {gradient.slope:z.2f} for w and {gradient.intercept:z.2f} for b.",
+)
+script.keep(explorable)
+
+# It can: the other number is not 0. And as soon as the line rises, b is too large, and
+# its gradient no longer 0. The loss is least where both are 0 at once, at £2.04 per
+# kilometre and £3.33 for getting in.
+
 #     w ← w - η ∂L/∂w    b ← b - η ∂L/∂b
 
 # The learning rate η (`lr`) says how far to go. Where the loss is steep the step is
@@ -147,12 +190,10 @@ note(loss_0=f"{losses[0]:.0f}", loss_3=f"{losses[3]:.2f}")
 near = next(i for i, loss in enumerate(losses) if loss < 1.01 * least)
 note(near=f"{near}")
 
-ends = torch.tensor([0.0, 3.3])
 stepper = plots.Stepper("gradient descent on a line through eight points")
 for step in [0, 1, 2, 3, 5, 10, 20, 40, 80, 160, 320]:
     fig, ax = plots.figure()
     line = path[step]
-    red = plots.LIGHT["failure"]
     ax.vlines(kilometres, fares, line(kilometres), color=red, lw=1.2, alpha=0.6)
     ax.plot(ends, line(ends), color=plots.LIGHT["linear"], linewidth=1.8)
     ax.plot(kilometres, fares, "o", color=plots.LIGHT["ink"], markersize=5)

@@ -130,6 +130,60 @@ ignorant = cross_entropy(torch.zeros(len(labels), 10), labels)
 note(ignorant=f"{ignorant:.3f}")
 note(once=f"{doubled[0]:.4f}", twice=f"{doubled[1]:.5f}")
 
+# To double all logits is to divide them by 1/2. A number by which logits are divided
+# before the softmax is called the temperature; it never changes which class is first.
+# Here an image may be a 3, a 5, an 8 or a 9. Which temperatures make the loss small if
+# the first class is right, and which if another one is? And what happens to the loss of
+# the 8 if only the logit of the 9 rises?
+
+names, right = ["3", "5", "8", "9"], 2
+four = torch.tensor([2.0, 0.0, 1.0, -1.0], dtype=torch.float64)
+shares, paid = softmax(four), cross_entropy(four[None], torch.tensor([right])).item()
+
+paid_at = {}  # by temperature, a loss for each class that may be right
+for temperature in [1e-3, 0.25, 0.5, 1.0, 2.0, 4.0, 1e6]:
+    rows = (four / temperature).expand(4, 4)
+    paid_at[temperature] = -torch.log_softmax(rows, 1).diagonal()
+losses = torch.stack(list(paid_at.values()))  # (temperatures, classes)
+assert (losses[1:, 0] >= losses[:-1, 0]).all() and losses[0, 0] < 1e-9
+assert (losses[0, 1:] > 900).all()
+assert (losses[-1] - torch.tensor(4.0).log()).abs().max() < 1e-5
+raised = four + torch.tensor([0, 0, 0, 1])
+assert cross_entropy(raised[None], torch.tensor([right])) > paid
+
+fig, (top, bottom) = plots.stacked(1, 1)
+grey, ink = plots.LIGHT["linear"], plots.LIGHT["ink-2"]
+top.vlines(range(4), 0, four, color=grey, gid="moves")
+top.plot(range(4), four, "o", color=plots.LIGHT["brand"], gid="moves")
+top.axhline(0, color=ink, linewidth=0.8)
+bottom.bar(range(4), shares, 0.6, color=grey, gid="moves")
+bottom.bar(right, 1, 0.6, fill=False, edgecolor=ink, linestyle="--", gid="moves")
+top.set(ylim=(-4.4, 4.4), ylabel="logit", yticks=[-4, -2, 0, 2, 4])
+bottom.set(ylim=(0, 1.02), xlim=(-0.5, 3.5), ylabel="probability")
+bottom.set_xticks(range(4), names)
+explorable = plots.Explorable(
+    "softmax",
+    "four logits to move, and their softmax",
+    classes=names,
+    logits=four,
+    right=right,
+    range=[-4, 4],
+)
+listed = ", ".join(
+    f"{100 * p:.1f}% for {n}" for p, n in zip(shares, names, strict=True)
+)
+explorable.add(
+    fig,
+    f"At temperature 1.00: {listed}. "
+    f"If {names[right]} is right, the loss is {paid:.2f}.",
+)
+script.keep(explorable)
+
+# If the first class is right, the lower the temperature, the smaller the loss, down to
+# 0. If another one is right, the loss grows without bound as the temperature falls.
+# High temperatures bring every class near 1/4, and every loss near log 4. And the loss
+# of the 8 rises with the logit of the 9: what one class gains, the others lose.
+
 # Apart from that, the loss is well shaped: it is convex, like the line's. Every local
 # minimum is a global one. There may be more than one, for adding the same number to all
 # ten logits changes no probability. Weight decay (below) leaves only one set of

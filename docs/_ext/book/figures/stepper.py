@@ -1,7 +1,8 @@
-"""The frames of a ``plots.Stepper`` or ``plots.SideBySide``, themed.
+"""The frames of a ``plots.Stepper``, ``SideBySide`` or ``Explorable``, themed.
 
 Nothing to write in a page beyond the cell. Without JavaScript and in print the first
-and the last frame stand side by side; ``_static/stepper.js`` adds the slider.
+and the last frame stand side by side; ``_static/stepper.js`` adds the slider. What
+moves an explorable is in ``book.figures.explorable``.
 """
 
 import re
@@ -13,7 +14,10 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 
 from book.figures.svg import theme_svg
 
-ROOT = re.compile(r'<div class="(tp-stepper|tp-side)" aria-label="([^"]*)"')
+ROOT = re.compile(
+    r'<div class="(tp-stepper|tp-side|tp-explorable)" '
+    r'aria-label="([^"]*)"((?: data-\w+="[^"]*")*)'
+)
 FRAME = re.compile(
     r'<figure class="tp-frame"[^>]*>(<svg.*?</svg>)\s*'
     r"<figcaption>(.*?)</figcaption></figure>",
@@ -41,7 +45,7 @@ class ThemeStepper(SphinxPostTransform):
 
 def themed(html: str, prefix: str) -> str:
     """Theme the frames and drop the styles meant for a notebook."""
-    kind, label = re.findall(ROOT, html)[0]
+    kind, label, data = re.findall(ROOT, html)[0]
     frames = "".join(
         f'<figure class="tp-frame">'
         f"{theme_svg(svg, f'{prefix}{i}-', unescape(f'{label}: {text}'))}"
@@ -49,6 +53,6 @@ def themed(html: str, prefix: str) -> str:
         for i, (svg, text) in enumerate(FRAME.findall(html))
     )
     return (
-        f'<div class="{kind}" role="group" aria-label="{label}">'
+        f'<div class="{kind}" role="group" aria-label="{label}"{data}>'
         f'<div class="tp-frames">{frames}</div></div>'
     )

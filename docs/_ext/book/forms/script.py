@@ -32,7 +32,8 @@ from transformer_path.workshop import script
 script.start()
 '''
 
-FRAMES = {"Stepper", "plots.Stepper", "SideBySide", "plots.SideBySide"}
+KINDS = ("Stepper", "SideBySide", "Explorable")
+FRAMES = {f"{module}{kind}" for module in ("", "plots.") for kind in KINDS}
 
 
 def script(page: Page) -> str:

@@ -49,6 +49,10 @@ class Stepper:
         texts = " | ".join(text for _, text in self.frames)
         return readable(f"{self.label}: {texts}")
 
+    def _attributes(self) -> str:
+        """Add to the element what else the book's scripts need."""
+        return ""
+
     def _repr_html_(self) -> str:
         """Show a strip of frames in a notebook; the book makes it steppable."""
         frames = "".join(
@@ -57,7 +61,8 @@ class Stepper:
             for svg, text in self.frames
         )
         return (
-            f'<div class="{self._html_class}" aria-label="{escape(self.label)}" '
+            f'<div class="{self._html_class}" aria-label="{escape(self.label)}"'
+            f"{self._attributes()} "
             f'style="display: flex; gap: 1rem; overflow-x: auto">{frames}</div>'
         )
 

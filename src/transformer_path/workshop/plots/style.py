@@ -18,6 +18,24 @@ def figure(width: float = 4.9, height: float = 3.0) -> tuple[Figure, Axes]:
     return plt.subplots(figsize=(width, height))
 
 
+def stacked(
+    *heights: float, width: float = 4.9, height: float = 4.2
+) -> tuple[Figure, list[Axes]]:
+    """Start a figure of axes one below the other, over one common x axis.
+
+    Parameters
+    ----------
+    *heights : float
+        How high the axes are, from above, in proportion to one another.
+    width, height : float
+        Size of the whole in inches.
+    """
+    fig, first = figure(width, height)
+    first.remove()
+    rows = fig.subplots(len(heights), 1, sharex=True, height_ratios=heights)
+    return fig, list(rows)
+
+
 _STYLE = {
     "figure.figsize": (4.9, 3.0),
     "figure.constrained_layout.use": True,

@@ -1,0 +1,233 @@
+"""Figures that a hand moves: by pointer and keyboard, on paper, without a script.
+
+The two of the first stop are the book's; the kernel has a page of its own here.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import expect
+from test_pages import PHONE, THEMES, UNREADABLE, WIDE, inaccessible
+from waiting import remaining, repaint
+
+from transformer_path.learning.supervised import fit_line
+
+pytestmark = [pytest.mark.book, pytest.mark.browser]
+ROOT = Path(__file__).parents[2]
+PAGES = {
+    "line": "01a-learning-from-examples",
+    "softmax": "01b-classification",
+    "convolution": "index",
+}
+every = pytest.mark.parametrize("kind", PAGES, ids=str, indirect=True)
+
+
+@pytest.fixture(scope="session")
+def kernel_book(book, tmp_path_factory):
+    """Build the page of the kernel with the book's own configuration."""
+    out = tmp_path_factory.mktemp("kernel")
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going"]
+    done = subprocess.run(
+        [
+            *command,
+            "-c",
+            ".",
+            "-d",
+            out / "doctrees",
+            "tests/browser/explorables",
+            out / "html",
+        ],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "docs" / "_ext")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return out / "html"
+
+
+@pytest.fixture
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def explored(visit, book, kernel_book, kind):
+    """Give the function that opens the page of an explorable, from disk."""
+
+    def open_page(**options):
+        folder = kernel_book if kind == "convolution" else book
+        tab = visit((folder / f"{PAGES[kind]}.html").as_uri(), **options)
+        return tab, tab.locator(f'.tp-explorable[data-name="{kind}"]')
+
+    return open_page
+
+
+def text_of(figure):
+    return figure.locator(".tp-shown").text_content()
+
+
+def drag(tab, handle, right, down):
+    """Take a handle by its middle and move it by this many pixels."""
+    handle.scroll_into_view_if_needed()
+    box = handle.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    tab.mouse.move(x, y)
+    tab.mouse.down()
+    tab.mouse.move(x + right, y + down, steps=4)
+    tab.mouse.up()
+
+
+@every
+def test_it_starts_where_the_page_computed_it(explored):
+    """The still figure's text has the package's numbers, the live one the script's."""
+    tab, figure = explored()
+    still = figure.locator("figcaption").text_content()
+    assert re.search(r"\d\.\d\d", still)
+    expect(figure.locator(".tp-shown")).to_have_text(still)
+    expect(figure.get_by_role("status")).to_have_text(still)
+    assert tab.heard.complaints == []
+
+
+@every
+def test_every_handle_obeys_the_keyboard(explored):
+    _, figure = explored()
+    handles = figure.locator('[role="slider"]')
+    assert handles.count()
+    for handle in handles.all():
+        least, most = (
+            float(handle.get_attribute(f"aria-value{end}")) for end in ("min", "max")
+        )
+        for key, value in [("End", most), ("Home", least), ("ArrowLeft", least)]:
+            before = text_of(figure)
+            handle.press(key)
+            expect(handle).to_have_attribute("aria-valuenow", f"{value:g}")
+            if key != "ArrowLeft":
+                expect(figure.locator(".tp-shown")).not_to_have_text(before)
+        spoken = handle.get_attribute("aria-valuetext")
+        handle.press("ArrowUp")
+        expect(handle).not_to_have_attribute("aria-valuetext", spoken)
+        handle.press("ArrowDown")
+        expect(handle).to_have_attribute("aria-valuetext", spoken)
+        expect(figure.get_by_role("status")).to_have_text(text_of(figure))
+
+
+@every
+def test_every_handle_follows_the_pointer(explored):
+    tab, figure = explored()
+    for handle in figure.locator('[role="slider"]').all():
+        across = handle.get_attribute("aria-orientation") == "horizontal"
+        value = float(handle.get_attribute("aria-valuenow"))
+        handle.scroll_into_view_if_needed()
+        middle = handle.bounding_box()
+        drag(tab, handle, *((40, 0) if across else (0, -12)))
+        expect(handle).not_to_have_attribute("aria-valuenow", f"{value:g}")
+        assert float(handle.get_attribute("aria-valuenow")) > value
+        moved = handle.bounding_box()
+        x, y = moved["x"] - middle["x"], middle["y"] - moved["y"]
+        assert (x, y) == pytest.approx((40, 0) if across else (0, 12), abs=7)
+
+
+@every
+def test_a_finger_drags_it_on_a_phone(explored):
+    tab, figure = explored(width=PHONE, has_touch=True)
+    handle = figure.locator('[role="slider"]').first
+    assert handle.evaluate("e => getComputedStyle(e).touchAction") == "none"
+    assert min(handle.bounding_box()[side] for side in ("width", "height")) >= 24
+    before = text_of(figure)
+    drag(tab, handle, 40, -12)
+    expect(figure.locator(".tp-shown")).not_to_have_text(before)
+    assert remaining(tab, WIDE) == []
+
+
+@every
+def test_it_follows_the_theme_and_can_be_read(explored):
+    tab, figure = explored()
+    grip = figure.locator(".tp-grip").first
+    tab.evaluate(AXE_SCRIPT)
+    colours = set()
+    for theme in THEMES:
+        repaint(tab, color_scheme=theme)
+        assert remaining(tab, UNREADABLE) == []
+        assert inaccessible(tab, theme) == set()
+        colours.add(grip.evaluate("e => getComputedStyle(e).stroke"))
+    assert len(colours) == 2
+    marks = figure.locator(".tp-marks > *").evaluate_all(
+        "all => all.map(e => e.style.fill + e.style.stroke)"
+    )
+    assert marks
+    assert all("var(--tp-" in paint for paint in marks)
+
+
+@every
+def test_on_paper_the_still_figure_stands(explored):
+    tab, figure = explored()
+    still = figure.locator(".tp-moves").first
+    caption = figure.locator("figcaption")
+    expect(still).to_be_hidden()
+    expect(caption).to_be_hidden()
+    tab.emulate_media(media="print")
+    expect(still).to_be_visible()
+    expect(caption).to_be_visible()
+    for gone in (".tp-handle", ".tp-marks", ".tp-shown", ".tp-hint", ".tp-controls"):
+        expect(figure.locator(gone).first).to_be_hidden()
+
+
+@every
+def test_without_a_script_the_still_figure_stands(explored):
+    _, figure = explored(java_script_enabled=False)
+    expect(figure.locator(".tp-moves").first).to_be_visible()
+    expect(figure.locator("figcaption")).to_have_text(re.compile(r"\d\.\d\d"))
+    expect(figure.locator("svg")).to_have_role("img")
+    expect(figure.locator(".tp-hint, .tp-handle, input, select")).to_have_count(0)
+
+
+@pytest.mark.parametrize("kind", ["line"], indirect=True)
+def test_the_best_line_has_no_gradient(explored):
+    """Move both grips, as the reader may, to the line that the package finds."""
+    _, figure = explored()
+    data = json.loads(figure.get_attribute("data-values"))
+    best = fit_line(torch.tensor(data["x"]), torch.tensor(data["y"]))
+    intercept, slope = figure.locator('[role="slider"]').all()
+    for grip, wanted, step in [(slope, best.slope, 0.05), (intercept, best[1], 0.1)]:
+        grip.press("Home")
+        for _ in range(round(wanted.item() / step)):
+            grip.press("ArrowUp")
+    expect(figure.locator(".tp-shown")).to_have_text(
+        re.compile(r"its gradient −?0\.0\d for w and −?0\.0\d for b\.$")
+    )
+
+
+@pytest.mark.parametrize("kind", ["softmax"], indirect=True)
+def test_temperature_and_the_right_class_change_the_loss(explored):
+    _, figure = explored()
+    shown = figure.locator(".tp-shown")
+    temperature = figure.get_by_role("slider", name="Temperature")
+    figure.get_by_role("combobox", name="Right class").select_option("3")
+    expect(shown).to_have_text(re.compile(r"If 3 is right, the loss is 0\.44\.$"))
+    temperature.press("Home")
+    expect(temperature).to_have_attribute("aria-valuetext", "0.25")
+    expect(shown).to_have_text(re.compile(r"^At temperature 0\.25: 98\.\d% for 3"))
+    temperature.press("End")
+    expect(shown).to_have_text(re.compile(r"^At temperature 4\.00: 3\d\.\d% for 3"))
+
+
+@pytest.mark.parametrize("kind", ["convolution"], indirect=True)
+def test_a_kernel_can_be_chosen_and_changed(explored):
+    _, figure = explored()
+    shown, weights = figure.locator(".tp-shown"), figure.locator("input")
+    figure.get_by_role("combobox", name="Kernel").select_option("smooth")
+    expect(shown).to_have_text(re.compile(r"^Positions 12 to 14: 0\.25 · .* 0\.50 · "))
+    expect(weights.first).to_have_value("0.25")
+    weights.first.press("End")
+    expect(shown).to_have_text(re.compile(r"^Positions 12 to 14: 1\.00 · "))
+    figure.locator('[role="slider"]').first.press("Home")
+    expect(shown).to_have_text(re.compile(r"^Positions 0 to 2: 1\.00 · "))

@@ -330,10 +330,10 @@ saved, foretold = lost(sigmoid, middle)
 assert 102 < middle < 104 and 0.5 < saved < 2
 note(sigmoid_gain=f"{middle:.0f}")
 
-# At a gain of 103, weights thirteen times as large as those for tanh would suggest, the
-# forecast is 1 for the sigmoid as well; the measurement agrees within a factor of two
-# over thirty layers. So it is not the slope that condemns it. Whether such a network
-# learns is another question, and the next section asks it.
+# At a gain of 103, weights ten times as large as Xavier's, the forecast is 1 for the
+# sigmoid as well; the measurement agrees within a factor of two over thirty layers. So
+# it is not the slope that condemns it. Whether such a network learns is another
+# question, and the next section asks it.
 
 
 # Proof

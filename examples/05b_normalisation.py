@@ -321,7 +321,7 @@ assert all(0 < choice < 3 for name, choice in chosen.items() if name != "residua
 # - Batch norm keeps the differences: it subtracts what all series have in common, in
 #   every layer. But its gradient explodes on the way back. Yang et al. (2019) prove
 #   that it must, in networks of this kind without residual connections, whatever the
-#   first weights.
+#   size of the first weights.
 # - Residual connections with full branches let the signal explode.
 
 # Two together train, and so do residual connections with small branches, without any
@@ -417,8 +417,8 @@ note(
 #    they differ by 2%; for pairs, by a factor of two, and a layer that remembers the
 #    wrong one finds everything too large in use.
 
-# No accuracy test would have found the third. The comparison with torch above does: it
-# looks at the buffers, too.
+# The comparison with torch above notices all three: it looks at evaluation and at the
+# buffers, too.
 
 
 # Where it fails

@@ -499,7 +499,7 @@ note(
 # networks that read sequences (Bengio et al., 1994). He's larger weights keep it within
 # a factor of ten for ReLU and tanh; under the sigmoid the first gradient is still more
 # than a thousand times shorter. How to start a deep network, and what else keeps its
-# gradient alive, is the subject of chapter 5.
+# gradient alive, is the subject of stop 5.
 
 
 # Where it fails

@@ -1,0 +1,437 @@
+"""Normalisation and residual connections.
+
+Stop 5b of the path as a script: the code of the page
+https://transformer-path.github.io/transformer-path/05b-normalisation.html, its prose as
+comments. You will have batch and layer normalisation that equal torch's, and a
+thirty-layer MLP that trains. The numbers in the comments are the page's; the script
+computes and prints them. It needs the book's package, runs from anywhere, and can save
+the figures in a folder:
+
+    pip install "transformer-path @ git+https://github.com/transformer-path/transformer-path"
+    python examples/05b_normalisation.py
+    python examples/05b_normalisation.py --figures FOLDER
+"""
+
+from transformer_path.workshop import script
+
+script.start()
+
+
+# The question
+# ============
+
+# Good first weights keep the length of a signal through thirty layers. They do not keep
+# the differences between the series, they hold for the first step only, and the network
+# that they start learns less than one of two layers. Can a network be built so that it
+# keeps both by itself, lengths and differences, whatever its weights become?
+
+# There are two ideas, and both are a line or two: let the signal pass unchanged and
+# only add to it; or measure its size and divide by it. We build both, try them one at a
+# time and together, and see which of the networks learns.
+
+from copy import deepcopy
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from transformer_path.networks.normalization import (
+    BatchNorm,
+    LayerNorm,
+    Residual,
+    he,
+    initialize,
+    normalize,
+)
+from transformer_path.workshop import plots
+from transformer_path.workshop.batches import minibatches
+from transformer_path.workshop.datasets import mnist1d
+from transformer_path.workshop.leaderboard import spread
+from transformer_path.workshop.notes import note
+from transformer_path.workshop.repeats import accuracies, each_rate
+from transformer_path.workshop.scores import accuracy
+
+
+# Adding instead of replacing
+# ===========================
+
+# A layer replaces what it gets. A residual connection adds its result to it (He et al.,
+# 2016):
+
+#     x_(l+1) = x_l + f(x_l),    x̄_l = x̄_(l+1) + (∂f/∂x)ᵀ x̄_(l+1).
+
+# What the layer computes, f, is now called the branch, and the sum is often called the
+# stream. If the branch gives 0, the layer is not there: thirty layers can be as
+# harmless as none. On the way back the gradient of the stream arrives whole in every
+# layer, and each branch adds to it. There is nothing to multiply.
+
+# The lines of the package: transformer_path.networks.normalization.Residual
+
+# Our deep network, from here on: a first layer, 29 blocks, a last layer. A block is a
+# ReLU and a linear layer. On their own these blocks are the MLP of the last page, cut
+# at the weighted sums instead of at the activations. Everything else on this page is an
+# option.
+
+data = mnist1d()
+
+
+def block(width, norm=None, residual=False):
+    branch = nn.Sequential(nn.ReLU(), nn.Linear(width, width))
+    if norm is not None:
+        branch.insert(0, norm(width))
+    return Residual(branch) if residual else branch
+
+
+def deep(seed, norm=None, residual=False, branch_gain=2.0, layers=30, width=32):
+    """A network of ``layers`` hidden layers, from He's first weights."""
+    blocks = [block(width, norm, residual) for _ in range(layers - 1)]
+    end = block(width, norm)
+    end[-1] = nn.Linear(width, 10)
+    network = nn.Sequential(nn.Linear(40, width), *blocks, end)
+    initialize(network, he, generator=torch.Generator().manual_seed(seed))
+    for each in blocks:
+        linear = [part for part in each.modules() if isinstance(part, nn.Linear)]
+        linear[0].weight.data *= (branch_gain / 2) ** 0.5
+    return network
+
+growth = []
+with torch.no_grad():
+    for draw in range(10):
+        stream, *blocks = list(deep(draw, residual=True, width=200))[:-1]
+        h = first = stream(data.train.x[:100])
+        for each in blocks:
+            h = each(h)
+        growth.append((h.norm() / first.norm()).log())
+grown = torch.stack(growth).mean().exp().item()
+assert 2**14.5 / 2 < grown < 2**14.5 * 1.5
+note(grown=f"{round(grown, -4):,.0f}")
+
+# The growth comes from the branches, so make them smaller. With a gain of 2/30 instead
+# of 2, thirty of them together add about as much as was there in the first place, (1 +
+# 1/30)^30 ≈ e.
+
+
+# Dividing by the size
+# ====================
+
+# The other idea is to measure. To normalise numbers is to subtract their mean and
+# divide by their standard deviation:
+
+#     x̂ = (x - μ)/√(σ² + ε)
+
+# The lines of the package: transformer_path.networks.normalization.normalize
+
+# The small ε keeps equal numbers from becoming 0/0. Two parameters for each feature, a
+# weight and a bias that start at 1 and 0, let the network undo all this if it pays.
+# What remains to be decided is over which numbers mean and variance are taken.
+
+# Layer normalisation (Ba et al., 2016) takes them over the features of one example. It
+# needs nothing but that example, in training as in use.
+
+# The lines of the package: transformer_path.networks.normalization.LayerNorm.forward
+
+# Batch normalisation (Ioffe and Szegedy, 2015) takes them over the examples of the
+# minibatch, for each feature by itself. So in training the output for one series
+# depends on which others happen to be in its minibatch. In use there may be no others.
+# For that time the layer keeps running statistics: a slowly following average of the
+# means and variances that it saw.
+
+# The lines of the package: transformer_path.networks.normalization.BatchNorm.forward
+
+# The lines of the package: transformer_path.networks.normalization.BatchNorm._follow
+
+generator = torch.Generator().manual_seed(0)
+z = torch.randn(5, 7, generator=generator, dtype=torch.float64).requires_grad_()
+seed = torch.randn(5, 7, generator=generator, dtype=torch.float64)
+normalize(z, -1, eps=0.0).backward(seed)
+nothing = torch.zeros(5, dtype=torch.float64)
+torch.testing.assert_close(z.grad.sum(1), nothing, rtol=0, atol=1e-10)
+torch.testing.assert_close((z * z.grad).sum(1), nothing, rtol=0, atol=1e-10)
+
+
+# Proof
+# =====
+
+# Both layers against torch's: output, gradients of the input and of every parameter,
+# and the running statistics, over three steps of training and then in evaluation. The
+# weights come from torch's state dict, and go back into it.
+
+def run(layer, x, seed):
+    x = x.clone().requires_grad_()
+    layer.zero_grad()
+    out = layer(x)
+    out.backward(seed)
+    return [out, x.grad, *(p.grad for p in layer.parameters())]
+
+
+for ours, theirs in (
+    (LayerNorm(7), nn.LayerNorm(7)),
+    (BatchNorm(7), nn.BatchNorm1d(7)),
+):
+    nn.init.normal_(theirs.weight, generator=generator)
+    nn.init.normal_(theirs.bias, generator=generator)
+    ours.double().load_state_dict(theirs.double().state_dict())
+    for step in range(4):
+        ours.train(step < 3), theirs.train(step < 3)
+        x = 3 + 2 * torch.randn(5, 7, generator=generator, dtype=torch.float64)
+        found, expected = run(ours, x, seed), run(theirs, x, seed)
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-10)
+    torch.testing.assert_close(
+        ours.state_dict(), theirs.state_dict(), rtol=0, atol=1e-10
+    )
+    theirs.load_state_dict(ours.state_dict())
+
+
+# Before the first step
+# =====================
+
+# Seven networks of thirty hidden layers, all with He's weights in the first and the
+# last layer: as they are, with one of the repairs, with two. For each of them, before
+# any training, the two measurements of the last page: how much the gradient of the
+# stream changes from the last hidden layer to the first, and how many directions 1,000
+# series occupy in the last one.
+
+networks = {
+    "plain": {},
+    "layer norm": {"norm": LayerNorm},
+    "batch norm": {"norm": BatchNorm},
+    "residual": {"residual": True},
+    "residual, small": {"residual": True, "branch_gain": 2 / 30},
+    "residual + layer norm": {"residual": True, "norm": LayerNorm},
+    "residual + batch norm": {"residual": True, "norm": BatchNorm},
+}
+x, y = (part[:1000] for part in data.train)
+
+
+def at_the_start(options, seed):
+    """Of first and last hidden layer: lengths, gradients, the last's effective rank."""
+    network, sums, h = deep(seed, **options).double(), [], x.double()
+    for part in network[:-1]:
+        h = part(h)
+        sums.append(h)
+    loss = F.cross_entropy(network[-1](h), y, reduction="sum")
+    first, last = torch.autograd.grad(loss, [sums[0], sums[-1]])
+    strengths = torch.linalg.svdvals(h.detach()) ** 2
+    return [
+        (sums[-1].norm() / sums[0].norm()).item(),
+        (first.norm() / last.norm()).item(),
+        (strengths.sum() ** 2 / strengths.square().sum()).item(),
+    ]
+
+
+start = {
+    name: np.array([at_the_start(options, seed) for seed in range(3)])
+    for name, options in networks.items()
+}
+
+
+# The experiment
+# ==============
+
+# And then we train them. Every network gets its own learning rate, chosen on the
+# validation split from four (around the best of five that were tried before); three
+# seeds, 600 steps with minibatches of 50, a rate that fades to zero. A network of two
+# hidden layers, plain, goes along for comparison.
+
+usual = (0.01, 0.03, 0.1, 0.3)
+rates = {
+    "residual": (1e-8, 1e-6, 1e-4, 0.01),
+    "residual, small": (0.03, 0.1, 0.3, 1.0),
+    "residual + layer norm": (0.1, 0.3, 1.0, 3.0),
+    "residual + batch norm": (0.3, 1.0, 3.0, 10.0),
+    "batch norm": (0.1, 0.3, 1.0, 3.0),
+    "two layers": (0.1, 0.3, 1.0, 3.0),
+}
+
+
+def train(name, options):
+    """The networks, (rates, seeds), and their accuracies on both splits."""
+    grid = each_rate(
+        lambda seed: deep(seed, **options),
+        data.train,
+        rates=rates.get(name, usual),
+        steps=600,
+        size=50,
+        schedule=lambda done: 1 - done,
+    )
+    on = [
+        torch.stack([accuracies(row, split) for row in grid])
+        for split in (data.train, data.validation)
+    ]
+    return grid, *on
+
+
+trained = {name: train(name, options) for name, options in networks.items()}
+trained["two layers"] = train("two layers", {"layers": 2})
+chosen = {name: on.mean(1).argmax() for name, (_, _, on) in trained.items()}
+fitted = {name: on[chosen[name]] for name, (_, on, _) in trained.items()}
+carried = {name: on[chosen[name]] for name, (_, _, on) in trained.items()}
+
+fig, ax = plots.figure(4.9, 3.2)
+plots.dots(ax, fitted, "mlp")
+ax.set(xlim=(0, 0.8), xlabel="training accuracy")
+plots.level(ax, x=0.1)
+
+def rounded(number):
+    if number < 10:
+        return f"{number:.1g}"
+    return f"{float(f'{number:.1g}'):,.0f}"
+
+
+typical = {name: np.exp(np.log(found).mean(0)) for name, found in start.items()}
+for place, (name, (forward, back, rank)) in enumerate(typical.items()):
+    numbers = {
+        "forward": rounded(forward),
+        "back": rounded(back),
+        "rank": f"{rank:.1f}",
+    }
+    numbers |= {"fitted": spread(fitted[name]), "carried": spread(carried[name])}
+    note(**{f"{what}_{place}": text for what, text in numbers.items()})
+note(
+    two=spread(fitted["two layers"]),
+    two_carried=spread(carried["two layers"]),
+)
+
+keeps_length = {n for n, (f, b, _) in typical.items() if max(f, 1 / f, b, 1 / b) < 10}
+keeps_directions = {n for n, (_, _, rank) in typical.items() if rank > 2}
+both = keeps_length & keeps_directions
+assert both == {"residual, small", "residual + layer norm", "residual + batch norm"}
+assert "layer norm" in keeps_length and "plain" in keeps_length
+assert "batch norm" in keeps_directions and "residual" not in keeps_length
+failing = [name for name in networks if name not in both]
+assert min(fitted[n].min() for n in both) > max(fitted[n].max() for n in failing) + 0.1
+assert fitted["residual"].max() < 0.13
+assert fitted["two layers"].mean() > max(fitted[n].mean() for n in both) + 0.03
+assert all(0 < choice < 3 for name, choice in chosen.items() if name != "residual")
+
+# - plain: 0.3; 0.3; 1.0; 28.0 ± 3.0; 27.5 ± 3.8
+# - layer norm: 0.6; 0.5; 1.0; 22.4 ± 5.8; 22.1 ± 4.8
+# - batch norm: 0.7; 200; 3.9; 22.9 ± 5.2; 22.8 ± 3.0
+# - residual: 7,000; 20,000; 1.1; 10.4 ± 0.3; 9.8 ± 2.3
+# - residual, small branches: 1; 2; 6.1; 52.4 ± 1.9; 46.9 ± 2.6
+# - residual and layer norm: 4; 4; 2.8; 55.2 ± 1.0; 48.9 ± 1.0
+# - residual and batch norm: 4; 6; 5.4; 55.6 ± 1.2; 50.3 ± 2.3
+
+# Read it line by line (before training: typical values of three seeds; accuracies: mean
+# and standard deviation over three seeds). One repair alone is not enough:
+
+# - Layer norm resets the lengths in every layer. It does not tell the series apart
+#   again, and one direction is left, as in the plain network.
+# - Batch norm keeps the differences: it subtracts what all series have in common, in
+#   every layer. But its gradient explodes on the way back. Yang et al. (2019) prove
+#   that it must, in networks of this kind without residual connections, whatever the
+#   size of the first weights.
+# - Residual connections with full branches let the signal explode.
+
+# Two together train, and so do residual connections with small branches, without any
+# normalisation. That speaks against the idea that normalising as such is what makes
+# deep networks learn. What the three networks that train have in common, and the four
+# that hardly do have not, is in the table before the first step: lengths, gradients
+# included, within a factor of ten, and more than two directions. Seven networks are no
+# law, but each of them could have broken the rule.
+
+# How do norm and residual connection come to help each other? After a norm each branch
+# adds a signal of about the same size, while the stream has grown with every block
+# before it. So the share of the branch gets smaller with depth, as if somebody had
+# chosen small branches (De and Smith, 2020): the lengths grow like √l and not like
+# √2^l. And Daneshmand et al. (2020) prove for linear networks that batch norm keeps
+# several directions.
+
+
+# Three ways to get batch norm wrong
+# ==================================
+
+# Batch norm computes one thing in training and another in use, and most mistakes with
+# it live between the two. Take the trained network with batch norm, and ask it for the
+# validation series in a wrong way.
+
+grid, _, _ = trained["residual + batch norm"]
+network = grid[chosen["residual + batch norm"]][0]
+series, labels = data.validation
+in_order = labels.argsort()
+
+
+@torch.no_grad()
+def right(rows, size=50, training=False):
+    """The accuracy of a copy, asked for batches of ``size`` in this order."""
+    copy = deepcopy(network).train(training)
+    answers = torch.cat([copy(series[part]).argmax(1) for part in rows.split(size)])
+    return (answers == labels[rows]).float().mean().item()
+
+
+shuffled = torch.randperm(500, generator=torch.Generator().manual_seed(0))
+forgotten = {
+    "none": right(in_order),
+    "sorted": right(in_order, training=True),
+    "shuffled": right(shuffled, training=True),
+    "pairs": right(shuffled, size=2, training=True),
+}
+
+
+@torch.no_grad()
+def with_momentum(momentum, seed):
+    """The accuracy in evaluation after another 40 batches of running statistics."""
+    copy = deepcopy(network).train()
+    for part in copy.modules():
+        if isinstance(part, BatchNorm):
+            part.momentum = momentum
+    batch = minibatches(data.train, 50, seed=seed)
+    for step in range(40):
+        copy(batch(step).x)
+    return accuracy(copy, data.validation)
+
+
+reversed_ = torch.tensor([with_momentum(0.9, seed) for seed in range(5)])
+as_meant = torch.tensor([with_momentum(0.1, seed) for seed in range(5)])
+
+assert forgotten["sorted"] < forgotten["none"] - 0.1
+assert forgotten["pairs"] < forgotten["none"] - 0.1
+assert abs(forgotten["shuffled"] - forgotten["none"]) < 0.06
+assert reversed_.std() > as_meant.std()
+assert reversed_.mean() < as_meant.mean() + 0.01
+one = BatchNorm(3)
+try:
+    one(torch.ones(1, 3))
+    raise AssertionError("a batch of one was taken")
+except ValueError as error:
+    refusal = str(error)
+assert "has no spread to learn from" in refusal
+note(
+    **{f"wrong_{name}": f"{found:.0%}" for name, found in forgotten.items()},
+    reversed=f"{spread(reversed_)}%",
+    as_meant=f"{spread(as_meant)}%",
+)
+
+# 1. Batch statistics in evaluation. In shuffled batches of 50 the mistake hardly shows,
+#    49%: that is how it survives. Sorted by class it is 20%, in batches of two 16%. A
+#    batch of one has no spread at all: each number is its own mean, and the output
+#    would be the bias, whatever the input. Our layer refuses it, as torch's does.
+# 2. The direction of the momentum. Here it is the share of the new batch, 0.1, as in
+#    torch. Elsewhere the share of the old average has the same name, 0.9. Exchange them
+#    and the running statistics are little more than those of the last batch: 49.0 ±
+#    2.3% right instead of 50.8 ± 0.8% (mean and standard deviation over five endings).
+#    It is no disaster, only noise that depends on where the training stopped.
+# 3. Which variance. A batch of m is divided by its own standard deviation, the biased
+#    one, with 1/m. What is remembered is the unbiased one, with 1/(m - 1). For m = 50
+#    they differ by 2%; for pairs, by a factor of two, and a layer that remembers the
+#    wrong one finds everything too large in use.
+
+# The comparison with torch above notices all three: it looks at evaluation and at the
+# buffers, too.
+
+
+# Where it fails
+# ==============
+
+# It trains, and two layers train faster:
+
+# The best of the thirty-layer networks get 55.6 ± 1.2% of the training series right; a
+# plain network of two layers, tuned with the same care, gets 68.7 ± 1.4% with as many
+# steps (validation: 50.3 ± 2.3% and 56.5 ± 1.0%). The repairs make depth possible. On
+# this task, at this width and within these steps, they do not make it worthwhile: what
+# depth is good for has to come from an architecture that has a use for it.
+
+# And the steps themselves have not changed. All weights of all layers still share one
+# learning rate, and move in proportion to their gradients, whatever their size. That is
+# the other half of training deep networks.

@@ -396,6 +396,6 @@ torch.testing.assert_close(other(x[:, order]), ours(x), rtol=0, atol=1e-10)
 
 # What an architecture takes for granted before it has seen any data is its inductive
 # bias. The MLP's is small. Whether this is what it lacks can be tried: give a network
-# the missing assumption and measure again. Two chapters of the map come next, still
-# being written: training deep networks, and then convolution, which looks at
-# neighbours, and looks everywhere with the same weights.
+# the missing assumption and measure again. Two chapters of the map come next: training
+# deep networks, still being written, and then convolution, which looks at neighbours,
+# and looks everywhere with the same weights.

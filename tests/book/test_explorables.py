@@ -13,11 +13,11 @@ from docutils import nodes
 from hypothesis import given
 from hypothesis import strategies as st
 from py_mini_racer import MiniRacer
-from torch.nn import functional as F
 
 from book.figures import explorable
 from book.figures.stepper import themed
 from transformer_path.learning import supervised
+from transformer_path.sequences.convolution import convolve
 from transformer_path.workshop import plots
 
 STATIC = Path(__file__).parents[2] / "docs" / "_static"
@@ -62,7 +62,7 @@ def compare_softmax(engine, z, temperature, label):
 
 def compare_convolution(engine, signal, kernel):
     rows = [torch.tensor([[each]], dtype=torch.float64) for each in (signal, kernel)]
-    close(run(engine, "convolve", signal, kernel), F.conv1d(*rows)[0, 0])
+    close(run(engine, "convolve", signal, kernel), convolve(*rows)[0, 0])
 
 
 def close(found, expected):

@@ -1,13 +1,7 @@
-"""Figures that a hand moves: by pointer and keyboard, on paper, without a script.
-
-The two of the first stop are the book's; the kernel has a page of its own here.
-"""
+"""Figures that a hand moves: by pointer and keyboard, on paper, without a script."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -24,34 +18,9 @@ ROOT = Path(__file__).parents[2]
 PAGES = {
     "line": "01a-learning-from-examples",
     "softmax": "01b-classification",
-    "convolution": "index",
+    "convolution": "06a-convolution",
 }
 every = pytest.mark.parametrize("kind", PAGES, ids=str, indirect=True)
-
-
-@pytest.fixture(scope="session")
-def kernel_book(book, tmp_path_factory):
-    """Build the page of the kernel with the book's own configuration."""
-    out = tmp_path_factory.mktemp("kernel")
-    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going"]
-    done = subprocess.run(
-        [
-            *command,
-            "-c",
-            ".",
-            "-d",
-            out / "doctrees",
-            "tests/browser/explorables",
-            out / "html",
-        ],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT / "docs" / "_ext")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return out / "html"
 
 
 @pytest.fixture
@@ -60,12 +29,11 @@ def kind(request):
 
 
 @pytest.fixture
-def explored(visit, book, kernel_book, kind):
+def explored(visit, book, kind):
     """Give the function that opens the page of an explorable, from disk."""
 
     def open_page(**options):
-        folder = kernel_book if kind == "convolution" else book
-        tab = visit((folder / f"{PAGES[kind]}.html").as_uri(), **options)
+        tab = visit((book / f"{PAGES[kind]}.html").as_uri(), **options)
         return tab, tab.locator(f'.tp-explorable[data-name="{kind}"]')
 
     return open_page

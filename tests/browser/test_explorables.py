@@ -2,7 +2,6 @@
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 import torch
@@ -14,7 +13,6 @@ from waiting import remaining, repaint
 from transformer_path.learning.supervised import fit_line
 
 pytestmark = [pytest.mark.book, pytest.mark.browser]
-ROOT = Path(__file__).parents[2]
 PAGES = {
     "line": "01a-learning-from-examples",
     "softmax": "01b-classification",

@@ -119,9 +119,9 @@ note(latched=f"{latched:.0%}")
 # Write the loop out, one cell beside the next, and what you have is an MLP: as many
 # layers as there are positions, all of them with the same weights, each with an input
 # of its own. This is called unrolling. Nothing new is needed for its gradients. The
-# engine of stop 3 walks through this graph as through any other, and it has a name for
-# networks of this kind, backpropagation through time. Step through it; the state is a
-# single number here, and the weight w is used four times.
+# engine of stop 3 walks through this graph as through any other; in networks of this
+# kind the walk has a name of its own, backpropagation through time. Step through it;
+# the state is a single number here, and the weight w is used four times.
 
 w, x = Variable(0.9), [0.8, -0.4, 0.5, 0.3]
 h = [Variable(0.0)]
@@ -430,10 +430,10 @@ note(adding_10=f"{near.mean():.2f}", adding_40=f"{far.mean():.2f}")
 
 # What is in the way? A plain unit that remembers robustly, as our latch did, has a
 # small Jacobian: at its resting places 1 - h² is close to 0, so whatever came before
-# leaves no trace in the gradient. For one that passes its gradient on, on the other
-# hand, every new input is added to what it holds, the unmarked numbers too. Bengio et
-# al. (1994) proved the first half of it: where a state keeps a bit safe from noise, the
-# gradient vanishes.
+# leaves no trace in the gradient. A unit whose slopes stay near 1 passes its gradient
+# on, but it is nearly linear: every new input is added to what it holds, the unmarked
+# numbers too. Bengio et al. (1994) proved the first half of it: where a state keeps a
+# bit safe from noise, the gradient vanishes.
 
 start = torch.ones((), dtype=torch.float64, requires_grad=True)
 state = start

@@ -252,7 +252,7 @@ note(shut=f"{spread(known[0.0])}%", opened=f"{spread(known[3.0])}%")
 # it reads.
 
 class Leaky(RNN):
-    """A plain network that keeps a fixed part of its state, as a gate that never moves."""
+    """A plain network that keeps a fixed part of its state."""
 
     @staticmethod
     def cell(x, h, **weights):
@@ -306,9 +306,9 @@ note(
 # forget bias, starts later; after 800 steps at least two of three have arrived, and
 # with 500 steps a seed often still stands at the baseline.
 
-# The plain network has the best of three rates, the others 0.01. Neither the plain nor
-# the leaky one came below 0.14 when we gave them 800 steps, too, and the leaky one also
-# a rate of 0.003, or 98% kept.
+# The plain network has the rate that was best for it on the last page, the others 0.01.
+# Neither the plain nor the leaky one came below 0.14 when we gave them 800 steps, too,
+# and the leaky one also a rate of 0.003, or 98% kept.
 
 
 # Watch it read

@@ -120,8 +120,9 @@ note(latched=f"{latched:.0%}")
 # layers as there are positions, all of them with the same weights, each with an input
 # of its own. This is called unrolling. Nothing new is needed for its gradients. The
 # engine of stop 3 walks through this graph as through any other; in networks of this
-# kind the walk has a name of its own, backpropagation through time. Step through it;
-# the state is a single number here, and the weight w is used four times.
+# kind the walk has a name of its own, backpropagation through time, BPTT for short.
+# Step through it; the state is a single number here, and the weight w is used four
+# times.
 
 w, x = Variable(0.9), [0.8, -0.4, 0.5, 0.3]
 h = [Variable(0.0)]

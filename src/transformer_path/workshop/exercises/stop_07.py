@@ -16,10 +16,11 @@ from ._words import different
 
 def seen_it(answer: object) -> str:
     """7.1: three numbers, for a unit that knows whether it has seen a 1."""
-    given = as_numbers(answer, "answer", wanted="(w_ih, w_hh, b)").flatten()
-    if len(given) != 3:
+    given = as_numbers(answer, "answer", wanted="[w_ih, w_hh, b]")
+    if given.shape != (3,):
         raise different(
-            f"answer holds {len(given)} numbers; three were expected, (w_ih, w_hh, b)."
+            f"answer has the shape {tuple(given.shape)}; three numbers in a row were "
+            "expected, [w_ih, w_hh, b]."
         )
     if not given.isfinite().all():
         raise different("answer holds numbers that are not finite.")

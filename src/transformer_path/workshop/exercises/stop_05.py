@@ -5,13 +5,15 @@ from functools import partial
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
+from transformer_path.networks.feedforward import linear
 from transformer_path.networks.normalization import normalize
 from transformer_path.networks.optimization import rmsprop, sgd
 
-from ._compare import same_tensor
-from ._functions import as_function, guarded, same_function
-from ._words import different
+from ._compare import same_number, same_tensor
+from ._functions import as_function, call, guarded, same_function
+from ._words import different, kind
 
 
 def leaky_gain(answer: object) -> str:
@@ -22,8 +24,42 @@ def leaky_gain(answer: object) -> str:
     return "Every activation function has its gain: one over what it leaves."
 
 
+def folded_norm(answer: object) -> str:
+    """5.2: a linear layer and the batch norm behind it, in evaluation, as one layer."""
+    names = ("weight", "bias", "scale", "shift", "mean", "variance")
+    hint = (
+        "Wanted: the weight and the bias with which a linear layer gives "
+        "scale * (weight @ x + bias - mean) / sqrt(variance + 1e-5) + shift."
+    )
+    generator = torch.Generator().manual_seed(7)
+    for n_out, n_in in ((7, 5), (3, 3)):
+        weight = torch.randn(n_out, n_in, generator=generator, dtype=torch.float64)
+        numbers = torch.randn(5, n_out, generator=generator, dtype=torch.float64)
+        bias, scale, shift, mean, log_variance = numbers
+        case = (weight, bias, scale, shift, mean, (log_variance - 4).exp())
+        result = call(answer, case, names, hint)
+        if not isinstance(result, list | tuple) or len(result) != 2:
+            raise different(
+                f"answer returns {kind(result)}; a pair was expected, (weight, bias).",
+                hint,
+            )
+        for name, found, wanted in zip(names, result, _folded(*case), strict=False):
+            same_tensor(found, wanted, name=f"answer's {name}", hint=hint)
+    return "In use, batch norm behind a linear layer costs nothing."
+
+
+def _folded(*case: Tensor, eps: float = 1e-5) -> tuple[Tensor, Tensor]:
+    """Ask both layers for the answers to 0 and to every unit vector."""
+    weight, bias, scale, shift, mean, variance = case
+    n_in = weight.shape[1]
+    x = torch.cat([torch.zeros(1, n_in), torch.eye(n_in)]).to(weight)
+    sums = linear(x, weight, bias)
+    at_zero, *rows = F.batch_norm(sums, mean, variance, scale, shift, eps=eps)
+    return (torch.stack(rows) - at_zero).T, at_zero
+
+
 def normalised_gradient(answer: object) -> str:
-    """5.2: the gradient of a normalisation, from its inputs and outputs' gradient."""
+    """5.3: the gradient of a normalisation, from its inputs and outputs' gradient."""
 
     def reference(x: Tensor, g: Tensor) -> Tensor:
         with torch.enable_grad():
@@ -51,8 +87,15 @@ def _gain(a: Tensor) -> Tensor:
     return 2 / (1 + a**2)
 
 
+def momentums_limit(answer: object) -> str:
+    """5.4: the learning rate beyond which momentum grows without end."""
+    hint = "Wanted: the rate at which the ball jumps from x to -x and back, for ever."
+    same_number(answer, 2 * (1 + 0.9), tolerance=0.01, hint=hint)
+    return "What alternates in sign cancels, so the limit has moved up."
+
+
 def adagrad(answer: object) -> str:
-    """5.3: a rule that divides by the root of all squared gradients so far."""
+    """5.5: a rule that divides by the root of all squared gradients so far."""
     names = ("g", "memory")
     function = as_function(answer, names)
     generator = torch.Generator().manual_seed(0)
@@ -77,7 +120,7 @@ def adagrad(answer: object) -> str:
 
 
 def shift_behind(answer: object) -> str:
-    """5.4: series moved in their true order, though their positions are permuted."""
+    """5.6: series moved in their true order, though their positions are permuted."""
     generator = torch.Generator().manual_seed(0)
 
     def reference(permuted: Tensor, order: Tensor, by: int) -> Tensor:
@@ -99,9 +142,11 @@ def shift_behind(answer: object) -> str:
 
 CHECKS: dict[str, Callable[[object], str]] = {
     "5.1": leaky_gain,
-    "5.2": normalised_gradient,
-    "5.3": adagrad,
-    "5.4": shift_behind,
+    "5.2": folded_norm,
+    "5.3": normalised_gradient,
+    "5.4": momentums_limit,
+    "5.5": adagrad,
+    "5.6": shift_behind,
 }
 
 
@@ -152,6 +197,19 @@ WRONG: dict[str, list[object]] = {
     ],
     "5.2": [
         None,
+        lambda weight, bias, *_: (weight, bias),
+        lambda *g: _folded(*g)[0],
+        lambda *g: _folded(*g)[::-1],
+        lambda *g: (_folded(*g)[0].T, _folded(*g)[1]),
+        lambda *g: _folded(*g, eps=0.0),
+        # along the wrong axis
+        lambda w, *g: (w * g[1] / (g[4] + 1e-5).sqrt(), _folded(w, *g)[1]),
+        lambda *g: (_folded(*g)[0], g[1] - g[4] + g[3]),  # the bias not multiplied
+        lambda *g: _folded(*g[:5], g[5] ** 2),  # divided by the variance
+        lambda *g: _folded(*g[:4], 0 * g[4], g[5]),  # the mean forgotten
+    ],
+    "5.3": [
+        None,
         lambda x, g: g / x.std(-1, keepdim=True),
         _without_the_second,
         _with_a_sum,
@@ -159,7 +217,9 @@ WRONG: dict[str, list[object]] = {
         lambda x, g: x * g,
         lambda x, g: normalize(g, -1, 0.0),  # noqa: ARG005
     ],
-    "5.3": [
+    # plain descent's; a tenth of it; ten times; 1 + beta; Nesterov's; for beta = 1
+    "5.4": [2.0, 0.2, 20.0, 1.9, 3.8 / 2.8, 4.0, None, "3.8"],
+    "5.5": [
         None,
         "AdaGrad",
         sgd,
@@ -171,7 +231,7 @@ WRONG: dict[str, list[object]] = {
         _one_memory_for_all(),
         _root_too_early,
     ],
-    "5.4": [
+    "5.6": [
         lambda permuted, _order, by: permuted.roll(by, dims=1),  # along a wrong order
         lambda permuted, order, by: permuted[:, order.argsort()].roll(by, dims=1),
         lambda permuted, order, by: permuted[:, order].roll(by, 1)[:, order.argsort()],

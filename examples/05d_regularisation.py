@@ -172,7 +172,7 @@ def train(examples, *, lr=2.0, weight_decay=0.0, p=0.0, augment=Augment()):
 
 # Early stopping is the exception. A rate that fades brings the run to its end by
 # itself, so here the rate stays as it is, and the end comes when the validation loss
-# has not fallen for four looks, 50 steps apart:
+# has not fallen for four looks, 50 steps apart.
 
 def stop_early(seed):
     model = network(seed)

@@ -94,6 +94,46 @@ for t in range(len(sums)):
     stepper.add(fig, f"{terms} = {plain(sums[t])}")
 script.keep(stepper)
 
+# Now take a noisy series, and look for something in it. Where does a kernel give a
+# large answer? Drag it over the series, choose another, or move its weights.
+
+series = mnist1d().train.x[5].double()
+kernels = {
+    "smooth": torch.tensor([0.25, 0.5, 0.25], dtype=torch.float64),
+    "rise": torch.tensor([-0.5, 0.0, 0.5], dtype=torch.float64),
+    "bump": torch.tensor([-0.5, 1.0, -0.5], dtype=torch.float64),
+}
+chosen, at = kernels["rise"], 12
+window = series[at : at + 3]
+answers = convolve(series[None, None], chosen[None, None])[0, 0]
+
+fig, (top, middle, bottom) = plots.stacked(3, 2, 3, height=4.6)
+blue, green = plots.LIGHT["brand"], plots.LIGHT["cnn"]
+top.plot(series, "o-", color=plots.LIGHT["ink"], markersize=3, linewidth=1)
+top.axvspan(at - 0.5, at + 2.5, color=blue, alpha=0.2, gid="moves")
+middle.vlines(range(at, at + 3), 0, chosen, color=blue, linewidth=3, gid="moves")
+bottom.plot(range(1, 39), answers, color=green, linewidth=1.8, gid="moves")
+bottom.plot(at + 1, answers[at], "o", color=blue, markersize=7, gid="moves")
+top.set(ylabel="signal", xlim=(-1, 40), ylim=(-3, 3))
+middle.set(ylabel="kernel", ylim=(-1.1, 1.1))
+bottom.set(ylabel="output", xlabel="position", ylim=(-3, 3))
+explorable = plots.Explorable(
+    "convolution",
+    "a kernel to drag over a signal",
+    signal=series,
+    kernels=kernels,
+    kernel="rise",
+    place=at,
+    range=[-1, 1],
+)
+terms = " + ".join(f"{w:.2f} · {x:.2f}" for w, x in zip(chosen, window, strict=True))
+explorable.add(fig, f"Positions {at} to {at + 2}: {terms} = {answers[at]:.2f}")
+script.keep(explorable)
+
+# Where the series looks like the kernel: weighted sums are large when large weights
+# meet large numbers, sign for sign. A kernel whose weights add up to 0 gives 0 where
+# the series is flat.
+
 # The three weights are a kernel, in the words of image processing a filter. Sliding it
 # over all positions is a convolution, and what comes out, one number per place, is a
 # feature map: it says where the feature was found, and how clearly.

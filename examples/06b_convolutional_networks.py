@@ -432,5 +432,4 @@ assert curves[27].min() > 0.98
 # recurrent ones or better on many tasks with sequences. But whatever is built has an
 # end, and what lies beyond it is at chance. Instead of looking at a stretch of given
 # length, one could read: one position after the other, and remember that there has been
-# a spike up. That is the next stop of the map, recurrence, which is still being
-# written.
+# a spike up. That is the next stop of the map: recurrent networks.

@@ -26,8 +26,6 @@ script.start()
 # each time they are looked at, an early end. How much does each of them gain when all
 # are given the same care, and is any of them what the MLP is missing?
 
-from functools import partial
-
 import numpy as np
 import torch
 import torch.nn.functional as F

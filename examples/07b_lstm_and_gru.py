@@ -38,7 +38,6 @@ from transformer_path.sequences.recurrent import (
     GRU,
     LSTM,
     RNN,
-    lstm_gates,
     rnn_cell,
 )
 from transformer_path.workshop import plots

@@ -116,7 +116,7 @@ def adagrad(answer: object) -> str:
             if not torch.equal(given, g):
                 raise different(f"{title} changes its argument g; work on a copy.")
             same_tensor(result, g / total.sqrt(), name=title, hint=hint)
-    return "AdaGrad: a sum where RMSProp has a mean, so its steps only get shorter."
+    return "AdaGrad: a sum where RMSProp has a mean, so its rates can only fall."
 
 
 def shift_behind(answer: object) -> str:

@@ -20,11 +20,11 @@ script.start()
 # The question
 # ============
 
-# Every network of this book so far has walked downhill in one way: a number times the
-# gradient, away from where it stands. You have met the price. The number must suit the
-# steepest direction, and along the flattest one the steps are then as many times too
-# short as the condition number says. The gradients are what they are. Can the same
-# gradients be walked better?
+# Every network of this book so far, but for those that borrowed Adam in Width and
+# depth, has walked downhill in one way: a number times the gradient, away from where it
+# stands. You have met the price. The number must suit the steepest direction, and along
+# the flattest one the steps are then as many times too short as the condition number
+# says. The gradients are what they are. Can the same gradients be walked better?
 
 # What makes steps of gradients is called an optimiser. On this page you write five of
 # them, each a few lines long, on a valley where the condition number is yours to
@@ -128,10 +128,11 @@ for name, rule, lr in (
     ("Plain descent", sgd, 1.94),  # its best rate
     ("Momentum", partial(momentum, beta=0.6), 1.5),
 ):
-    x, memory, path = torch.tensor([-4.2, -0.5]).double(), {}, []
+    x, memory = torch.tensor([-4.2, -0.5]).double(), {}
+    path = [x]
     for step in range(25):
-        path.append(x)
         x = x - lr * rule(x @ H[0], memory)
+        path.append(x)
     fig, ax = plots.figure(3.4, 3.0)
     levels = [0.05 * 2**k for k in range(9)]
     hue = plots.LIGHT["ink-2"]
@@ -156,8 +157,8 @@ script.keep(pair)
 # The lines of the package: transformer_path.networks.optimization.momentum
 
 # This is torch's convention: the gradient is added in full. Where it stays the same, v
-# grows to g/(1 - β), ten times the gradient for β = 0.9, so the learning rate has to be
-# smaller. (Others add (1 - β) g; the same walk, with another learning rate.)
+# grows to g/(1 - β), ten times the gradient for β = 0.9, so there a smaller learning
+# rate does. (Others add (1 - β) g; the same walk, with another learning rate.)
 
 # Nesterov momentum goes one thought further. The ball is going to move by β v anyway;
 # so look at the gradient from there (Sutskever et al., 2013). torch rearranges this so
@@ -223,6 +224,7 @@ assert abs(grows(plain) - 1) < 0.05
 assert abs(grows(heavy) - 0.5) < 0.07 and abs(grows(ahead) - 0.5) < 0.12
 assert (heavy < 1.6 * ahead).all() and (ahead < 1.7 * heavy).all()
 assert fixed.max() < 1.15 * fixed.min() and fixed[0] > 10 * plain[0]
+assert 7 < plain[3] / heavy[3] < 9.5
 note(gd_100=f"{plain[3]}", heavy_100=f"{heavy[3]}")
 note(usual_3=f"{fixed[0]}", plain_3=f"{plain[0]}")
 note(grows_plain=f"{grows(plain):.1f}", grows_heavy=f"{grows(heavy):.1f}")
@@ -230,8 +232,9 @@ note(grows_plain=f"{grows(plain):.1f}", grows_heavy=f"{grows(heavy):.1f}")
 # Measured, the steps of gradient descent grow with the power 1.0 of the condition
 # number and those of momentum with the power 0.5, and none of the rates beats the
 # formula. Nesterov's variant grows like momentum. A fixed β of 0.9 needs about the same
-# number of steps everywhere, and in a round bowl that is a bad bargain: 126 steps at κ
-# = 3, where plain descent takes 11. The ball rolls through the minimum again and again.
+# number of steps in all five valleys, and in a round one that is a bad bargain: 126
+# steps at κ = 3, where plain descent takes 11. The ball rolls through the minimum again
+# and again.
 
 
 # One rate for each coordinate
@@ -268,16 +271,17 @@ note(uncorrected=f"{uncorrected / first:.1f}")
 # make no difference at all to RMSProp and Adam. But they look at each coordinate by
 # itself, so what if the valley lies askew? With a constant rate their steps need not
 # shrink as the gradient does, so this time every rule has 100 steps and a rate that
-# fades, and we ask how near it comes. Each has its best of 60 rates.
+# fades, and we ask how near it comes. Each has its best of 120 rates; a rate at which a
+# walk strays tenfold does not count.
 
 rules = {"SGD": sgd, "momentum": momentum, "RMSProp": rmsprop, "Adam": adam}
-paces = torch.logspace(-2, 0.3, 60, dtype=torch.float64)
+paces = torch.logspace(-2, 1, 120, dtype=torch.float64)
 
 
 def distance_left(rule, degrees):
-    """After 100 steps with a fading rate, the best of 60, for each κ: (K,)."""
-    far = walk(rule, valley(kappas, degrees), paces, 100, cosine)[-1]
-    return far.nan_to_num(torch.inf).amin(-1)
+    """After 100 steps with a fading rate, the best of 120, for each κ: (K,)."""
+    far = walk(rule, valley(kappas, degrees), paces, 100, cosine)
+    return far[-1].where(far.amax(0) < 10, torch.inf).amin(-1)
 
 
 left = {
@@ -310,27 +314,32 @@ for name in ("RMSProp", "Adam"):  # κ makes no difference along the axes ...
     assert turned[name][-1] > 100 * straight[name][-1]  # ... and much if turned
 for name in ("SGD", "momentum"):
     torch.testing.assert_close(straight[name], turned[name], rtol=1e-6, atol=1e-12)
-tried = [(b1, b2) for b1 in (0.0, 0.5, 0.8, 0.9) for b2 in (0.9, 0.99, 0.999)]
-rival = [distance_left(partial(adam, betas=betas), 45.0) for betas in tried]
-rival = torch.stack(rival).amin(0)
-assert turned["Adam"][-1] > 5 * rival[-1] > 20 * turned["momentum"][-1]
+tried = [(b1, b2) for b1 in (0.0, 0.5, 0.8, 0.9) for b2 in (0.8, 0.9, 0.99, 0.999)]
+pairs = [partial(adam, betas=betas) for betas in tried]
+along, askew = (
+    torch.stack([distance_left(rule, degrees)[-1] for rule in pairs])
+    for degrees in (0.0, 45.0)
+)
+assert (askew > 30 * along).all()
 assert straight["SGD"][0] < straight["Adam"][0]
-assert straight["Adam"][-1] < turned["momentum"][-1] < turned["Adam"][-1] / 10
+assert turned["momentum"][-1] < 0.01 and turned["Adam"][-1] < turned["SGD"][-1]
+assert turned["SGD"][-1] < turned["RMSProp"][-1]
+assert straight["RMSProp"].max() < 1e-9 and askew.min() < 0.01
 note(
     adam_straight=f"{straight['Adam'][-1]:.1%}",
     adam_turned=f"{turned['Adam'][-1]:.0%}",
-    momentum_turned=f"{turned['momentum'][-1]:.1%}",
     sgd_turned=f"{turned['SGD'][-1]:.0%}",
-    rival=f"{rival[-1]:.0%}",
+    rms_turned=f"{turned['RMSProp'][-1]:.0%}",
 )
 
 # On the left the condition number makes no difference to RMSProp and Adam (RMSProp's
 # line lies below the figure), though where it is small plain descent comes nearer than
 # Adam. On the right, in the same valley, they are back among the others: at κ = 300
-# momentum is left with 0.5%, Adam with 54%, plain descent with 71%. A part of that is
-# the choice of the betas, but not all: with the best of twelve pairs Adam is left with
-# 5%. Methods that look at each coordinate by itself depend on the coordinates. Those of
-# a network are no random ones; when Zhang et al. (2025) turned those of transformers at
+# momentum is left with less than 1%, Adam with 54%, plain descent with 71%, RMSProp
+# with 78%. With other betas Adam, too, comes below 1%. But of the sixteen pairs that
+# were tried, each is left with more than thirty times as much if the valley is turned.
+# Methods that look at each coordinate by itself depend on the coordinates. Those of a
+# network are no random ones; when Zhang et al. (2025) turned those of transformers at
 # random, Adam got worse.
 
 
@@ -382,16 +391,15 @@ script.keep(pair)
 
 kept_in, kept_out = inside[-1].mean(0), outside[-1].mean(0)
 assert (kept_out - 1 / torch.e).abs().max() < 0.03
-assert kept_in[0] < 0.3 < 0.4 < kept_in[1] < 0.55 < 0.9 < kept_in[2]
+assert kept_in[0] < 0.3 < 0.4 < kept_in[1] < 0.55 < 0.95 < kept_in[2]
 note(
     kept_little=f"{kept_in[0]:.0%}",
-    kept_much=f"{kept_in[2]:.0%}",
     kept_out=f"{kept_out.mean():.0%}",
 )
 
 # Outside, 37% are left, whatever the noise. Inside, weights with small gradients keep
-# 26% and those with large ones 99%: the same number λ means something else for every
-# weight.
+# 26% and those with large ones more than 95%: the same number λ means something else
+# for every weight.
 
 
 # Around the step: schedules and clipping
@@ -407,8 +415,8 @@ note(
 
 # The lines of the package: transformer_path.networks.optimization.cosine
 
-# The one-cycle schedule puts two half waves together, up and down (Smith and Topin,
-# 2018).
+# The one-cycle schedule goes up and then down (Smith and Topin, 2018); ours does it
+# along two half waves, as torch does by default.
 
 fig, ax = plots.figure(4.9, 2.4)
 ax.set(xlabel="share of the run that is done", ylabel="factor", xlim=(0, 1))
@@ -433,11 +441,11 @@ plots.label(ax, 0.6, 0.75, "one-cycle", "mlp")
 # Which rate? A test that costs one run
 # =====================================
 
-# Each rule wants another learning rate; SGD's and Adam's lie a factor of tens apart. A
-# learning rate range test finds the region in a single short run: start far too small,
-# multiply the rate by the same factor after every step until it is far too large, and
-# plot the loss against the rate. (Smith (2017), whose idea it is, lets the rate grow by
-# equal amounts.) For `fit`, that is one more schedule.
+# Each rule wants another learning rate; SGD's and Adam's lie a factor of about a
+# hundred apart. A learning rate range test finds the region in a single short run:
+# start far too small, multiply the rate by the same factor after every step until it is
+# far too large, and plot the loss against the rate. (Smith (2017), whose idea it is,
+# lets the rate grow by equal amounts.) For `fit`, that is one more schedule.
 
 data = mnist1d()
 
@@ -485,9 +493,8 @@ for name, history in ranges.items():
     lowest[name] = history["lr"][loss.argmin()].item()
 assert 20 < lowest["SGD"] / lowest["Adam"] < 200
 
-# Where the loss turns up again the rate is too large for more than a moment. Search
-# around the lowest point; how near it comes to the best rate, the experiment below will
-# show.
+# Search on both sides of the lowest point: the best rate for a whole run may lie on
+# either, as the experiment below will show.
 
 
 # Proof
@@ -497,20 +504,20 @@ assert 20 < lowest["SGD"] / lowest["Adam"] < 200
 # decay, clipping, and a schedule of a warm-up times a cosine. After every step all
 # weights agree to 10^-10.
 
-pairs = [
-    (partial(Descent, rule=sgd, l2=0.1), partial(SGD, weight_decay=0.1)),
-    (partial(Descent, rule=momentum), partial(SGD, momentum=0.9)),
-    (partial(Descent, rule=nesterov), partial(SGD, momentum=0.9, nesterov=True)),
-    (partial(Descent, rule=rmsprop, l2=0.1), partial(RMSprop, weight_decay=0.1)),
-    (partial(Descent, rule=adam, l2=0.1), partial(Adam, weight_decay=0.1)),
-    (partial(Descent, rule=adam, weight_decay=0.1), partial(AdamW, weight_decay=0.1)),
+alike = [  # ours, where its weight decay stands, and torch's
+    (sgd, "l2", SGD),
+    (momentum, "l2", partial(SGD, momentum=0.9)),
+    (nesterov, "l2", partial(SGD, momentum=0.9, nesterov=True)),
+    (rmsprop, "l2", RMSprop),
+    (adam, "l2", Adam),
+    (adam, "weight_decay", AdamW),
 ]
 
 x, y = data.train.x[:50].double(), data.train.y[:50]
-for make_ours, make_theirs in pairs:
+for rule, where, make_theirs in alike:
     ours, theirs = usual(0).double(), usual(0).double()
-    one = make_ours(ours.parameters(), lr=0.01)
-    two = make_theirs(theirs.parameters(), lr=0.01)
+    one = Descent(ours.parameters(), rule, lr=0.01, **{where: 0.1})
+    two = make_theirs(theirs.parameters(), lr=0.01, weight_decay=0.1)
     up, down = LinearLR(two, 0.1, total_iters=5), CosineAnnealingLR(two, 20)
     scheduler = ChainedScheduler([up, down])
     for step in range(20):
@@ -519,7 +526,7 @@ for make_ours, make_theirs in pairs:
             F.cross_entropy(model(x), y).backward()
         done = step / 20
         one.param_groups[0]["lr"] = 0.01 * warmup(done, 0.25, 0.1) * cosine(done)
-        clip_norm(ours.parameters(), 0.1)
+        assert clip_norm(ours.parameters(), 0.1) > 0.1  # it is clipped
         clip_grad_norm_(theirs.parameters(), 0.1)
         one.step()
         two.step()
@@ -531,13 +538,13 @@ for make_ours, make_theirs in pairs:
 # The experiment
 # ==============
 
-# Now the network of the last chapters, on MNIST-1D: 800 steps with minibatches of 100
-# and a cosine schedule, for every side the same. Each has four learning rates around
-# what the range test says, each twice the one before; the validation split chooses. The
-# test split is looked at once, for the chosen rate. And as Choi et al. (2019) found
-# that such comparisons turn on which hyperparameters are tuned, there are two controls:
-# a second initialisation (He's), and an Adam with another ϵ. It is meant to keep from
-# dividing by 0. But if it is much larger than √s, the divisor is the same for every
+# Now the network of the last chapters, on MNIST-1D: 500 steps with minibatches of 100
+# and a cosine schedule, for every side the same. Each has four learning rates, each
+# twice the one before, around what the range test says; the validation split chooses.
+# The test split is looked at once. And as Choi et al. (2019) found that such
+# comparisons turn on which hyperparameters are tuned, there are two controls: a second
+# initialisation (He's), and an Adam with another ϵ. It is meant to keep from dividing
+# by 0. But if it is much larger than √s, the divisor is nearly the same for every
 # weight, and Adam is momentum.
 
 def he(seed):
@@ -559,29 +566,29 @@ contenders = {  # the rule, and the lowest of its rates
 
 
 def contest(rule, low):
-    """Accuracies for two starts, four rates, three seeds: (2, 4, 3) per split."""
-    rates = low * torch.tensor([1, 2, 4, 8]).repeat_interleave(3).repeat(2)  # (24,)
+    """Accuracies for two starts, four rates, five seeds: (2, 4, 5) per split."""
+    rates = low * torch.tensor([1, 2, 4, 8]).repeat_interleave(5).repeat(2)  # (40,)
 
-    def at_its_rate(g, memory):  # each of the 24 networks has a rate of its own
+    def at_its_rate(g, memory):  # each of the 40 networks has a rate of its own
         return rates.view(-1, *[1] * (g.dim() - 1)) * rule(g, memory)
 
     drawn = [
-        start(seed) for start in (usual, he) for _ in range(4) for seed in range(3)
+        start(seed) for start in (usual, he) for _ in range(4) for seed in range(5)
     ]
     models = Several(drawn)
-    batch = stacked([minibatches(data.train, 100, seed=k % 3) for k in range(24)])
+    batch = stacked([minibatches(data.train, 100, seed=k % 5) for k in range(40)])
     fit(
         models,
         batch,
         loss=each(classification_loss),
         optimizer=Descent(models.parameters(), at_its_rate, lr=1.0),
         schedule=cosine,
-        steps=800,
-        every=800,
+        steps=500,
+        every=500,
         finite=False,
     )
     members = models.members()
-    return [accuracies(members, split).view(2, 4, 3) for split in data]
+    return [accuracies(members, split).view(2, 4, 5) for split in data]
 
 
 results = {name: contest(*about) for name, about in contenders.items()}
@@ -602,74 +609,85 @@ for start, title in (
     plots.dots(ax, {name: best[name, start] for name in contenders}, "mlp")
     pair.add(
         fig,
-        f"{title}: three seeds (dots) and their mean, each optimiser at its best rate.",
+        f"{title}: five seeds (dots) and their mean, at the rate that validation chose.",
     )
 script.keep(pair)
 
 mean = {key: found.mean().item() for key, found in best.items()}
-error = {key: found.std().item() / 3**0.5 for key, found in best.items()}
+
+
+def ahead_of_adam(start, place=0):
+    """By how much SGD's mean is above that of Adam's best or next rate, and its error."""
+    unseen, test = results["Adam"][1:]
+    k = ("usual", "he").index(start)
+    c = unseen[k].mean(-1).argsort(descending=True)[place]
+    sides = torch.stack([best["SGD", start], test[k, c]])
+    gap, error = sides.mean(1), (sides.var(1).sum() / 5).sqrt()
+    return (gap[0] - gap[1]).item(), error.item()
+
+
+gap, gap_he = ahead_of_adam("usual"), ahead_of_adam("he")
+gap_next = ahead_of_adam("he", 1)
+assert gap[0] > max(3 * gap[1], 0.02) and min(gap_he[0], gap_next[0]) < gap[0]
 for name, lr in lowest.items():
     assert lr / 4 < rate_of[name, "usual"] < 4 * lr
-assert min(found.min() for found in fitted.values()) > 0.85
-gap = mean["SGD", "usual"] - mean["Adam", "usual"]
-gap_error = (error["SGD", "usual"] ** 2 + error["Adam", "usual"] ** 2) ** 0.5
-gap_he = mean["SGD", "he"] - mean["Adam", "he"]
-gap_he_error = (error["SGD", "he"] ** 2 + error["Adam", "he"] ** 2) ** 0.5
-for start in ("usual", "he"):
-    plain, divided = (
-        [mean[name, start] for name in pair]
-        for pair in (("SGD", "momentum"), ("RMSProp", "Adam"))
-    )
-    assert max(divided) < min(plain)
-    assert abs(plain[0] - plain[1]) < 0.03 and abs(divided[0] - divided[1]) < 0.03
-assert gap > max(3 * gap_error, 0.02)
+assert rate_of["SGD", "usual"] > lowest["SGD"]
+assert rate_of["momentum", "usual"] < lowest["momentum"]
+assert 30 < rate_of["SGD", "usual"] / rate_of["Adam", "usual"] < 300
+for name, lr in {"SGD": 1.6, "momentum": 0.2, "RMSProp": 0.008, "Adam": 0.008}.items():
+    assert all(lr / 2.2 < rate_of[name, start] < lr * 2.2 for start in ("usual", "he"))
+plain, divided = (
+    [mean[name, "usual"] for name in group]
+    for group in (("SGD", "momentum"), ("RMSProp", "Adam"))
+)
+assert max(divided) < min(plain)
+assert abs(plain[0] - plain[1]) < 0.03 and abs(divided[0] - divided[1]) < 0.03
+learned = {name: fitted[name, "usual"].mean() for name in contenders}
+assert abs(learned["Adam"] - learned["SGD"]) < 0.06
 raised = {s: mean["Adam, ε = 0.1", s] - mean["Adam", s] for s in ("usual", "he")}
 assert raised["usual"] > max(raised["he"], 0.02)
 assert abs(mean["Adam, ε = 0.1", "usual"] - mean["SGD", "usual"]) < 0.03
-for name, lr in {"SGD": 1.6, "momentum": 0.3, "RMSProp": 0.01, "Adam": 0.01}.items():
-    assert all(lr / 2.2 < rate_of[name, start] < lr * 2.2 for start in ("usual", "he"))
 names = {"SGD": "sgd", "momentum": "mom", "RMSProp": "rms", "Adam": "adam"}
 
 
-def percent(found):  # three seeds determine no more digits
-    return f"{100 * found.mean():.0f} ± {100 * found.std():.0f}"
+def percent(found):  # five seeds determine no more digits
+    return f"{100 * found.mean():.0f} ± {100 * found.std():.1g}"
 
 
 for (name, start), found in best.items():
     note(**{f"{names.get(name, 'eps')}_{start}": percent(found)})
-note(
-    gap=f"{100 * gap:.0f} ± {100 * gap_error:.0f}",
-    gap_he=f"{100 * gap_he:.0f} ± {100 * gap_he_error:.0f}",
-)
+for name, about in {"": gap, "_he": gap_he, "_next": gap_next}.items():
+    points, error = (100 * number for number in about)
+    note(**{f"gap{name}": f"{points:.0f} ± {error:.1g}"})
 top = max(best, key=lambda key: best[key].mean())
-assert 0.66 < mean[top] < 0.72 and fitted[top].mean() > 0.97
+assert 0.63 < mean[top] < 0.71 and fitted[top].mean() > 0.9
 note(best_of_all=f"{percent(best[top])}%")
 
-# Test accuracy in percent, mean ± standard deviation over three seeds, at the rate that
-# validation chose (near 1.6 for SGD, 0.3 for momentum, 0.01 for RMSProp and Adam;
-# within a factor of four of where the range test was lowest):
+# Test accuracy in percent, mean ± standard deviation over five seeds, at the rate that
+# validation chose (near 1.6 for SGD, 0.2 for momentum, 0.008 for RMSProp and Adam; from
+# the usual weights within a factor of four of where the range test was lowest, for SGD
+# above it, for momentum below):
 
 #                    usual first weights  He's first weights
-#     SGD            68 ± 2               68 ± 1
-#     momentum       69 ± 1               67 ± 1
-#     RMSProp        62 ± 1               63 ± 1
-#     Adam           62 ± 1               63 ± 1
-#     Adam, ϵ = 0.1  68 ± 2               64 ± 2
+#     SGD            65 ± 1               64 ± 3
+#     momentum       66 ± 1               65 ± 0.4
+#     RMSProp        62 ± 1               60 ± 2
+#     Adam           62 ± 1               61 ± 1
+#     Adam, ϵ = 0.1  65 ± 0.8             64 ± 2
 
-# There are two groups. SGD and momentum lie too near each other for three seeds to tell
-# them apart, and so do RMSProp and Adam. Between SGD and Adam lie 6 ± 1 points from the
-# usual weights (with the standard error of the difference), and 5 ± 1 from He's, where
-# validation hardly tells two of Adam's rates apart. It is not that Adam is slow: all
-# have learned more than 85% of the training series, most of them nearly all, and in
-# trials of 1,500 steps, where Adam, too, had learned them all, the distance was still
-# there. Wilson et al. (2017) saw the like on several tasks, and warned against such
-# methods.
+# From the usual weights there are two groups. SGD and momentum lie too near each other
+# for five seeds to tell them apart, and so do RMSProp and Adam. Between SGD and Adam
+# lie 4 ± 0.7 points (with the standard error of the difference). It is not that Adam is
+# slow: it has learned as many of the training series as SGD, to a few percent. Wilson
+# et al. (2017) saw the like on several tasks, and warned against such methods.
 
-# But look at the control. With a larger ϵ, from the usual weights, Adam comes up to the
-# others; from He's it gains less. Adam contains momentum as a special case, so with
-# enough tuning it cannot do worse; what we have compared is Adam with its usual ϵ. That
-# is the point of Choi et al. (2019), who found no adaptive method behind momentum once
-# all of its hyperparameters were tuned.
+# But look at the controls before you take that for a verdict. From He's weights SGD is
+# 3 ± 1 points ahead at the rate that validation chose for Adam, and 1 ± 1 at the next
+# best: at one of the two, less than from the usual weights. And with a larger ϵ, from
+# the usual weights, Adam comes up to the others; from He's it gains less. As ϵ grows
+# Adam turns into momentum, so with enough tuning it need not do worse; what we have
+# compared is Adam with its usual ϵ. That is the point of Choi et al. (2019), who found
+# no adaptive method behind momentum once all of its hyperparameters were tuned.
 
 # What is it good for, then? You have seen it: for a valley along the axes, whatever its
 # condition number. Whether a network stands in such a valley is not to be seen from
@@ -682,7 +700,7 @@ note(best_of_all=f"{percent(best[top])}%")
 # Better steps do not say what to look for:
 
 # Five optimisers, four rates and two initialisations each, and the best of them is
-# right on 69 ± 1% of new series (mean and standard deviation), with more than 97% of
+# right on 66 ± 1% of new series (mean and standard deviation), with more than 90% of
 # the training series learned. Another optimiser finds another of the many solutions,
-# and a few points lie between them. What is left is to make memorising harder.
-# Regularisation had a first look in Overfitting; it is the next subject of this stop.
+# and a few points lie between them. One way on is to make memorising harder.
+# Regularisation had a first look in Overfitting; it is the next page.

@@ -609,7 +609,7 @@ for start, title in (
     plots.dots(ax, {name: best[name, start] for name in contenders}, "mlp")
     pair.add(
         fig,
-        f"{title}: five seeds (dots) and their mean, at the rate that validation chose.",
+        f"{title}: five seeds (dots) and their mean, each at its chosen rate.",
     )
 script.keep(pair)
 
@@ -617,7 +617,7 @@ mean = {key: found.mean().item() for key, found in best.items()}
 
 
 def ahead_of_adam(start, place=0):
-    """By how much SGD's mean is above that of Adam's best or next rate, and its error."""
+    """How far SGD is above Adam at its best or next rate, and the error of it."""
     unseen, test = results["Adam"][1:]
     k = ("usual", "he").index(start)
     c = unseen[k].mean(-1).argsort(descending=True)[place]

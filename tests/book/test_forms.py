@@ -361,7 +361,7 @@ def test_a_script_gives_the_numbers_of_its_page(path, tmp_path):
     assert glued, "the page's numbers are lost: make html"
     # As many threads as no machine's default would have.
     said = run(path, tmp_path, OMP_NUM_THREADS="3")
-    printed = dict(re.findall(r"^(\w+) = (.*)$", said, re.MULTILINE))
+    printed = dict(re.findall(r"^([\w ,]+) = (.*)$", said, re.MULTILINE))
     assert list(tmp_path.iterdir()) == [], "the script left files behind"
     assert sorted(glued.keys() - printed.keys()) == []
     shown = {name: printed[name] for name in glued}

@@ -92,7 +92,8 @@ def text_of(page: str) -> str:
 def missing(term: str) -> str:
     """Say what keeps a search from this term; nothing, if one page has it."""
     words = re.findall(r"\w+", term)
-    pages = [index()["docnames"][n] for n in set.intersection(*map(pages_with, words))]
+    sought = [word for word in words if word.lower() not in SearchEnglish.stopwords]
+    pages = [index()["docnames"][n] for n in set.intersection(*map(pages_with, sought))]
     if not pages:
         return f"the search finds no page for {term!r}"
     # All the words on one page are not yet the term: they must stand together.

@@ -193,7 +193,7 @@ class Augment:
 
     References
     ----------
-    :cite:t:`greydanus2024mnist1d`, Section 2: the generator of MNIST-1D draws a
+    :cite:t:`greydanus2024mnist1d`, Section 3: the generator of MNIST-1D draws a
     shift, a factor, a slope and noise for each series.
 
     Examples

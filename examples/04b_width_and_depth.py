@@ -44,7 +44,7 @@ from transformer_path.networks.feedforward import (
 )
 from transformer_path.workshop import plots
 from transformer_path.workshop.datasets import mnist1d
-from transformer_path.workshop.ensembles import Several
+from transformer_path.workshop.ensembles import Several, padded
 from transformer_path.workshop.notes import note
 from transformer_path.workshop.regions import breakpoints
 from transformer_path.workshop.repeats import accuracies, repeat
@@ -169,14 +169,6 @@ def spread(n, seed):
     nn.init.zeros_(last.bias)
     return mlp
 
-def padded(mlp, n=128):
-    """The same network in a wider frame; units that are all zero stay so."""
-    frame = network([1, n, 1], 0)
-    for small, large in zip(mlp.parameters(), frame.parameters()):
-        large.data.zero_()
-        large.data[tuple(slice(k) for k in small.shape)] = small.data
-    return frame
-
 # We use Adam, a variant of gradient descent that chapter 5 builds by hand, 5,000 steps,
 # a learning rate that fades to nothing, and four seeds for each width and start. All 24
 # networks train side by side; nothing passes from one to the other.
@@ -185,7 +177,7 @@ shown = torch.linspace(-2, 2, 129)[:, None]
 trained_widths, seeds = (8, 32, 128), range(4)
 starts = {"usual": lambda n, seed: network([1, n, 1], seed), "spread": spread}
 drawn = [
-    padded(start(n, seed))
+    padded(start(n, seed), network([1, 128, 1], 0))
     for start in starts.values()
     for n in trained_widths
     for seed in seeds

@@ -40,6 +40,7 @@ from torch.optim import SGD, Adam, AdamW, RMSprop
 from torch.optim.lr_scheduler import ChainedScheduler, CosineAnnealingLR, LinearLR
 
 from transformer_path.networks.feedforward import MLP
+from transformer_path.networks.normalization import initialize
 from transformer_path.networks.optimization import (
     Descent,
     adam,
@@ -549,11 +550,8 @@ for rule, where, make_theirs in alike:
 
 def he(seed):
     """The same network, its weights normal with variance 2 / inputs, its biases 0."""
-    model, draw = usual(seed), torch.Generator().manual_seed(seed)
-    for layer in model.layers:
-        deviation = (2 / layer.weight.shape[1]) ** 0.5
-        torch.nn.init.normal_(layer.weight, 0, deviation, generator=draw)
-        torch.nn.init.zeros_(layer.bias)
+    model = usual(seed)
+    initialize(model, generator=torch.Generator().manual_seed(seed))
     return model
 
 contenders = {  # the rule, and the lowest of its rates

@@ -42,7 +42,7 @@ from transformer_path.networks.regularization import (
 from transformer_path.workshop import plots
 from transformer_path.workshop.batches import minibatches, stacked
 from transformer_path.workshop.datasets import Examples, mnist1d
-from transformer_path.workshop.ensembles import Several, each
+from transformer_path.workshop.ensembles import Several, each, padded
 from transformer_path.workshop.generator import make
 from transformer_path.workshop.leaderboard import enter, measure, spread
 from transformer_path.workshop.notes import note
@@ -414,15 +414,9 @@ note(
 # series. Our small version: 500 series, label noise in a fifth of them (a random class
 # in place of the label), three seeds, 1,000 steps of Adam.
 
-def padded(width, seed, widest):
-    """A narrow MLP as a wide one: units whose weights are all 0 stay at 0."""
+def of_width(width, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    narrow = MLP([40, width, width, 10], generator=generator)
-    wide = MLP([40, widest, widest, 10], generator=generator)
-    for small, large in zip(narrow.parameters(), wide.parameters()):
-        large.data.zero_()
-        large.data[tuple(slice(n) for n in small.shape)] = small.data
-    return wide
+    return MLP([40, width, width, 10], generator=generator)
 
 
 draw = torch.Generator().manual_seed(0)
@@ -432,7 +426,7 @@ noisy = Examples(few.x.float(), labels)
 seen, new = [], []
 for group in ([3, 6, 9, 12, 16], [24, 36, 64]):
     pairs = [(width, seed) for width in group for seed in range(3)]
-    models = Several([padded(*pair, widest=group[-1]) for pair in pairs])
+    models = Several([padded(of_width(*pair), of_width(group[-1])) for pair in pairs])
     fit(
         models,
         stacked([minibatches(noisy, 100, seed=seed) for _, seed in pairs]),

@@ -8,7 +8,7 @@ from torch import nn
 from transformer_path.networks.feedforward import MLP, relu, tanh
 from transformer_path.workshop.batches import minibatches, stacked
 from transformer_path.workshop.datasets import Examples
-from transformer_path.workshop.ensembles import Several, each
+from transformer_path.workshop.ensembles import Several, each, padded
 from transformer_path.workshop.scores import classification_loss
 from transformer_path.workshop.training import fit
 
@@ -165,3 +165,20 @@ def test_running_statistics_are_those_of_each():
     torch.testing.assert_close(  # how far each of them has come may differ
         Several([*models, fresh]).eval()(X)[3], fresh.eval()(X)
     )
+
+
+def test_a_padded_network_trains_as_the_narrow_one():
+    narrow, small = MLP([3, 5, 4, 2]).double(), MLP([3, 5, 4, 2]).double()
+    small.load_state_dict(narrow.state_dict())
+    wide = padded(narrow, MLP([3, 11, 7, 2]).double())
+    x = torch.randn(13, 3, dtype=torch.float64)
+    for model in (small, wide):
+        sgd = torch.optim.SGD(model.parameters(), lr=0.1)
+        for _ in range(20):
+            sgd.zero_grad()
+            model(x).square().mean().backward()
+            sgd.step()
+    for p, q in zip(small.parameters(), wide.parameters(), strict=True):
+        inside = tuple(slice(n) for n in p.shape)
+        torch.testing.assert_close(q[inside], p, rtol=0, atol=1e-10)
+        assert q.count_nonzero() == p.count_nonzero()

@@ -117,6 +117,37 @@ def each(loss: Loss) -> Loss:
     return losses
 
 
+@torch.no_grad()
+def padded(model: nn.Module, frame: nn.Module) -> nn.Module:
+    """Put a network into a wider one, so that several widths train side by side.
+
+    Units whose weights are all 0 add nothing, and get no gradient: they stay so.
+
+    Parameters
+    ----------
+    model : nn.Module
+        The network; it stays as it is.
+    frame : nn.Module
+        The same network with more units. Its weights are overwritten.
+
+    Returns
+    -------
+    nn.Module
+        ``frame``, which computes what ``model`` does.
+
+    Examples
+    --------
+    >>> from transformer_path.networks.feedforward import MLP
+    >>> small, x = MLP([3, 5, 2]), torch.randn(7, 3)
+    >>> torch.allclose(padded(small, MLP([3, 11, 2]))(x), small(x), atol=1e-6)
+    True
+    """
+    for small, large in zip(model.parameters(), frame.parameters(), strict=True):
+        large.zero_()
+        large[tuple(slice(n) for n in small.shape)] = small
+    return frame
+
+
 def _check_alike(models: Sequence[nn.Module]) -> None:
     if not models or not list(models[0].parameters()):
         raise ValueError(

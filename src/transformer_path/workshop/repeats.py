@@ -12,9 +12,11 @@ from torch import nn
 
 from transformer_path.workshop.batches import minibatches, stacked
 from transformer_path.workshop.datasets import Examples
-from transformer_path.workshop.ensembles import Several, each
+from transformer_path.workshop.ensembles import Loss, Several, each
 from transformer_path.workshop.scores import accuracy, classification_loss
 from transformer_path.workshop.training import History, fit
+
+ON_CLASSES = each(classification_loss)
 
 
 def repeat(
@@ -26,6 +28,7 @@ def repeat(
     size: int = 100,
     weight_decay: float = 0.0,
     seeds: Iterable[int] = range(3),
+    loss: Loss = ON_CLASSES,
     **options: Any,
 ) -> tuple[list[nn.Module], History]:
     """Train one classifier for each seed, by plain stochastic gradient descent.
@@ -42,6 +45,9 @@ def repeat(
         Learning rate and weight decay of :class:`torch.optim.SGD`.
     seeds : iterable of int
         One model each.
+    loss : callable
+        From all the models and their minibatches to a loss each; if not given, the
+        cross-entropy.
     **options
         What else :func:`~transformer_path.workshop.training.fit` takes, such as
         ``schedule`` and ``evaluate``.
@@ -68,7 +74,6 @@ def repeat(
     models = Several([build(seed) for seed in seeds])
     batch = stacked([minibatches(examples, size, seed=seed) for seed in seeds])
     sgd = torch.optim.SGD(models.parameters(), lr, weight_decay=weight_decay)
-    loss = each(classification_loss)
     history = fit(models, batch, loss=loss, optimizer=sgd, steps=steps, **options)
     return models.members(), history
 
@@ -78,8 +83,6 @@ def each_rate(
     examples: Examples,
     *,
     rates: Sequence[float],
-    steps: int,
-    size: int = 100,
     seeds: Iterable[int] = range(3),
     **options: Any,
 ) -> list[list[nn.Module]]:
@@ -96,12 +99,10 @@ def each_rate(
         What all of them learn from.
     rates : sequence of float
         The learning rates.
-    steps, size : int
-        How many steps, and how many examples a minibatch.
     seeds : iterable of int
         One model each, for each of the rates.
     **options
-        What else :func:`~transformer_path.workshop.training.fit` takes.
+        What else :func:`repeat` takes, such as ``steps``.
 
     Returns
     -------
@@ -120,23 +121,22 @@ def each_rate(
     True
     """
     seeds = list(seeds)
-    models = Several([build(seed) for _ in rates for seed in seeds])
-    order = [minibatches(examples, size, seed=seed) for seed in seeds]
     factors = torch.tensor(rates, dtype=torch.float64).repeat_interleave(len(seeds))
 
     def loss(models: Several, batch: Examples) -> torch.Tensor:
-        return factors * each(classification_loss)(models, batch)
+        return factors * ON_CLASSES(models, batch)
 
-    fit(
-        models,
-        stacked(order * len(rates)),
+    members, _ = repeat(
+        build,
+        examples,
+        lr=1.0,
+        weight_decay=0.0,  # it would need the rates too
+        seeds=seeds * len(rates),
         loss=loss,
-        optimizer=torch.optim.SGD(models.parameters(), lr=1.0),
-        steps=steps,
         finite=False,
         **options,
     )
-    members, n = models.members(), len(seeds)
+    n = len(seeds)
     return [members[n * row : n * (row + 1)] for row in range(len(rates))]
 
 

@@ -22,7 +22,7 @@ from transformer_path.sequences.convolution import (
     windows,
 )
 
-EXACT = {"rtol": 0, "atol": 1e-10}
+EXACT = {"rtol": 1e-10, "atol": 1e-10}
 CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d}
 LAYERS = {1: (Conv1d, nn.Conv1d), 2: (Conv2d, nn.Conv2d)}
 POOLS = {

@@ -24,7 +24,7 @@ from transformer_path.sequences.recurrent import (
 )
 from transformer_path.workshop.ensembles import Several
 
-EXACT = {"rtol": 0, "atol": 1e-10}
+EXACT = {"rtol": 1e-10, "atol": 1e-10}
 KINDS = ("RNN", "LSTM", "GRU")
 
 

@@ -395,6 +395,6 @@ def test_a_state_fits_the_layers_and_the_batch():
 def test_sizes_are_at_least_one(name):
     sizes = {"n_in": 3, "d_hidden": 5, "n_layers": 1} | {name: 0}
     with pytest.raises(
-        ValueError, match=message(f"{name}=0 makes no network; it must be 1 or more.")
+        ValueError, match=message(f"{name}=0 must be a whole number, 1 or more.")
     ):
         RNN(**sizes)

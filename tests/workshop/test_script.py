@@ -28,6 +28,11 @@ ax.plot([1, 2])
 stepper = plots.Stepper("a line")
 stepper.add(plots.figure()[0], "once \u2212")
 script.keep(stepper)
+line = plots.Explorable("line", "a line", x=[1.0, 2.0])
+fig, ax = plots.figure()
+ax.plot([1, 2], gid="moves")
+line.add(fig, "slope 1")
+script.keep(line)
 """
 
 
@@ -62,10 +67,12 @@ def test_a_terminal_that_lacks_a_sign_gets_its_name(tmp_path):
 def test_figures_are_saved_in_a_folder_that_need_not_exist(tmp_path):
     code, _, err = run(tmp_path, "--figures", "a/b")
     assert (code, err) == (0, "")
-    figure, stepper = sorted((tmp_path / "a" / "b").iterdir())
+    line, figure, stepper = sorted((tmp_path / "a" / "b").iterdir())
     assert (figure.name, stepper.name) == ("figure-01.svg", "stepper-01.html")
+    assert line.name == "explorable-02.html"
     assert "<svg" in figure.read_text("utf-8")
     assert "once −" in stepper.read_text("utf-8")
+    assert "slope 1" in line.read_text("utf-8")
 
 
 def test_an_unknown_option_is_refused_before_any_work(tmp_path):

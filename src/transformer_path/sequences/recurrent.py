@@ -18,6 +18,7 @@ from torch import Generator, Tensor, nn
 from torch.utils._pytree import tree_map
 
 from transformer_path.networks.feedforward import linear, sigmoid, tanh
+from transformer_path.workshop._inputs import whole
 
 Pair = tuple[Tensor, Tensor]
 State = TypeVar("State", bound=Tensor | Pair)
@@ -269,8 +270,11 @@ class Recurrent(nn.Module, Generic[State]):
         generator: Generator | None = None,
     ) -> None:
         super().__init__()
-        _check_sizes(n_in=n_in, d_hidden=d_hidden, n_layers=n_layers)
-        self.n_in, self.d_hidden, self.n_layers = n_in, d_hidden, n_layers
+        self.n_in, self.d_hidden = (
+            whole("n_in", n_in, 1),
+            whole("d_hidden", d_hidden, 1),
+        )
+        self.n_layers = whole("n_layers", n_layers, 1)
         self.directions = ["", "_reverse"] if bidirectional else [""]
         rows, limit = self.sums * d_hidden, d_hidden**-0.5
         for layer in range(n_layers):
@@ -459,12 +463,6 @@ def _alive(x: Tensor, lengths: Tensor | Sequence[int]) -> Tensor:
             "and pad to the longest."
         )
     return torch.arange(steps, device=x.device) < given[:, None]
-
-
-def _check_sizes(**sizes: int) -> None:
-    for name, size in sizes.items():
-        if size < 1:
-            raise ValueError(f"{name}={size} makes no network; it must be 1 or more.")
 
 
 _WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")

@@ -58,7 +58,8 @@ def keep(stepper: Stepper) -> None:
     Parameters
     ----------
     stepper : Stepper
-        Its frames become one file, ``stepper-01.html``.
+        Its frames become one file, ``stepper-01.html``, or
+        ``explorable-01.html`` for an explorable.
     """
     _steppers.append(stepper)
 
@@ -75,5 +76,5 @@ def save_figures(folder: Path) -> None:
         plt.figure(figure).savefig(folder / f"figure-{number:02}.svg")
     for number, stepper in enumerate(_steppers, 1):
         page = f"<!doctype html><meta charset=utf-8>{stepper._repr_html_()}"
-        path = folder / f"stepper-{number:02}.html"
+        path = folder / f"{type(stepper).__name__.lower()}-{number:02}.html"
         path.write_text(page, encoding="utf-8")

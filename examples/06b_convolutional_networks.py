@@ -20,9 +20,9 @@ script.start()
 # The question
 # ============
 
-# One layer of kernels looks at five positions, and is at chance when what matters lies
-# eight apart. Longer kernels would do, at a weight per position. How can a network see
-# far with short kernels, how far exactly, and what happens beyond?
+# One layer of kernels looks at five positions, and is at chance when two events lie ten
+# apart and their order matters. Longer kernels would do, at a weight per position. How
+# can a network see far with short kernels, how far exactly, and what happens beyond?
 
 import numpy as np
 import torch
@@ -97,9 +97,9 @@ note(field=f"{field}")
 # The experiment
 # ==============
 
-# AdamW with a rate that rises for the first third and fades after that (both from stop
-# 5), 250 minibatches of 100. The learning rate is chosen on the validation split, and
-# the rules are those of every row of the leaderboard.
+# AdamW with a rate that rises for the first 30% of the steps and fades after that (both
+# from stop 5), 250 minibatches of 100. The learning rate is chosen on the validation
+# split, and the rules are those of every row of the leaderboard.
 
 def up_and_down(done):
     return min(done / 0.3, (1 - done) / 0.7)
@@ -131,8 +131,11 @@ note(
 # On the test split: 97.7 ± 0.6%, mean and standard deviation over five seeds, with
 # 2,954 parameters and 7.1 s of training each. The authors of MNIST-1D report 94% for a
 # CNN of 5,210 parameters (Greydanus and Kobak, 2024), and 96% for a person. Theirs has
-# three convolutions too, with a stride of 2 each; what we have added is batch
-# normalisation, global pooling, a schedule and a choice on the validation split.
+# three convolutions too, of 25 channels, with kernels of 5, 3 and 3 and a stride of 2
+# each, and a linear layer that reads all places of the last maps. Ours differs in more
+# than one way: pooling instead of strides and at the end, batch normalisation, a
+# schedule, a rate chosen on the validation split. Which of them matters, the two
+# figures do not say.
 
 
 # What the kernels have learned
@@ -168,11 +171,11 @@ note(
     alike=f"{alike.mean():.2f} ± {alike.std():.2f}",
 )
 
-# They compare neighbours more than they add them up: the sum of a kernel's weights, as
-# a share of the sum of their sizes, has fallen from 47.6 ± 7.8% to 27.7 ± 2.6% (mean
-# and standard deviation over three networks). But do not read too much into their
-# shapes. The cosine between a kernel and the random numbers that it started as is still
-# 0.86 ± 0.06 on average.
+# Training has made them compare neighbours rather than add them up: the sum of a
+# kernel's weights, as a share of the sum of their sizes, has fallen from 47.6 ± 7.8% to
+# 27.7 ± 2.6% (mean and standard deviation over three networks). But do not read too
+# much into their shapes. The cosine between a kernel and the random numbers that it
+# started as is still 0.86 ± 0.06.
 
 # A kernel of the last layer cannot be drawn over the input: it weighs 16 maps. But we
 # can ask where in a series its channel answers most, and mark the receptive field of
@@ -226,21 +229,28 @@ for runs, color in [(untrained, "linear"), (sights, "cnn")]:
     ax.plot(runs.mean(0), color=plots.LIGHT[color], lw=1.8)
 
 for runs in (untrained, sights):
-    reached = (runs > 0).all(0).nonzero()
-    assert reached.min() == first and reached.max() == last
-    assert len(reached) == field == last - first + 1
+    reached = (runs > 0).nonzero()[:, 1].view(3, field)  # as many in each network
+    assert (reached == torch.arange(first, last + 1)).all()
 middle = slice(first + 4, last - 3)  # 10 of the 18
+ways = np.ones(1)  # from each input, through kernel, kernel, pooling, kernel
+for taps in (np.ones(5), np.ones(5), np.ones(2), [1, 0, 1, 0, 1, 0, 1, 0, 1]):
+    ways = np.convolve(ways, taps)
+assert len(ways) == field and ways[0] == ways[-1] == 1
 note(
+    ways=f"{ways.max():.0f}",
+    middle_ways=f"{ways[4:-4].sum() / ways.sum():.0%}",
+    middle_even=f"{10 / field:.0%}",
     middle_before=f"{spread(untrained[:, middle].sum(1))}%",
     middle_after=f"{spread(sights[:, middle].sum(1))}%",
 )
 
 # The gradient lives on exactly the 18 inputs that the formula names. The middle ten of
-# them hold 73.6 ± 0.6% of it before training and 78.6 ± 2.4% after (mean and standard
-# deviation over three networks). There are more ways from an input in the middle to the
-# output than from one at the edge. Luo et al. (2016) show that in deep networks this
-# effective receptive field has the shape of a bell, and takes up only a fraction of
-# what the formula allows.
+# them, 56% of the field, hold 73.6 ± 0.6% of it before training and 78.6 ± 2.4% after
+# (mean and standard deviation over three networks). There are more ways from an input
+# in the middle to the output than from one at the edge: 25 from the middle, one from
+# the outermost. The middle ten have 84% of all. Luo et al. (2016) show that in deep
+# networks this effective receptive field has the shape of a bell, and takes up only a
+# fraction of what the formula allows.
 
 
 # Two dimensions, and a network of 1998
@@ -248,7 +258,9 @@ note(
 
 # The convolutional network that became famous read handwritten digits, LeNet-5 (LeCun
 # et al., 1998). Its plan fits into one cell: convolution, pooling, convolution,
-# pooling, and three dense layers. Our digits have 8 by 8 pixels, not 32 by 32, so the
+# pooling, and three dense layers. (The original pooled with weights of its own, let
+# most kernels of the second layer see only some of the maps, and compared its last
+# layer with drawn characters.) Our digits have 8 by 8 pixels, not 32 by 32, so the
 # first layer is padded and the second kernel is 3 by 3.
 
 def lenet(seed, activation=nn.Tanh, pool=AveragePool):
@@ -270,10 +282,11 @@ def lenet(seed, activation=nn.Tanh, pool=AveragePool):
             nn.Linear(84, 10),
         )
 
-# We train it with its tanh and the mean as pooling, and once with ReLU and max pooling.
-# The rival is an MLP with two hidden layers of 100. Each gets the better of two
-# learning rates, by the validation split. Then they are asked about the test images as
-# they are, and moved to the left or right by one pixel, as they have never seen them.
+# We train it with tanh and the mean as pooling, and once with ReLU and max pooling. The
+# rival is an MLP with two hidden layers of 100. Each gets the better of two learning
+# rates, by the validation split, and the same number of steps. Then they are asked
+# about the test images as they are, and moved to the left or right by one pixel, as
+# they have never seen them.
 
 images = digits()
 
@@ -315,7 +328,8 @@ for name, build in [("lenet", lenet), ("modern", modern), ("mlp", mlp)]:
 
 means = {name: found.mean() for name, found in as_is.items()}
 assert max(means.values()) - min(means.values()) < 0.03
-assert moved["mlp"].max() < min(moved["lenet"].min(), moved["modern"].min())
+assert abs(means["modern"] - means["mlp"]) < 0.015
+assert moved["mlp"].mean() < min(moved["lenet"].mean(), moved["modern"].mean()) - 0.02
 assert moved["modern"].mean() > moved["lenet"].mean() + 0.02
 assert all(moved[name].max() < as_is[name].min() - 0.1 for name in moved)
 note(**{f"{name}_as_is": f"{spread(found)}%" for name, found in as_is.items()})
@@ -328,10 +342,11 @@ for name, build in [("lenet", lenet), ("mlp", mlp)]:
 #     with ReLU and max pooling  19,850      98.0 ± 0.2%     71.8 ± 1.5%
 #     MLP                        17,610      98.1 ± 0.8%     49.9 ± 3.1%
 
-# These digits are tiny, and all of them stand in the same place; on such images the MLP
-# has nothing to fear. Where they move, convolution pays. But even LeNet is not
-# invariant: it has no global pooling, its dense layers have a weight for every place,
-# and a pooling by 2 keeps moves by even numbers only.
+# These digits are tiny, and all of them stand in the middle; on such images no
+# difference is found between the MLP and the better of the two. On those that are
+# moved, both convolutional networks lose less, at this budget and these rates. But
+# LeNet is not invariant: it has no global pooling, its dense layers have a weight for
+# every place, and a pooling by 2 keeps moves by even numbers only.
 
 
 # Where it fails
@@ -350,23 +365,34 @@ class Largest(nn.Module):
         return x.amax(-1)
 
 
-def reader(dilations, seed, width=12):
+class Place(nn.Module):
+    """One more channel, which holds the position itself."""
+
+    def forward(self, x):
+        ramp = torch.linspace(-1, 1, x.shape[-1]).expand_as(x)
+        return torch.cat([x, ramp], -2)
+
+
+def reader(dilations, seed, place=False, width=12):
     with seeded(seed):
         layers, n_in = [nn.Unflatten(1, (1, 80))], 1
+        if place:
+            layers, n_in = [*layers, Place()], 2
         for dilation in dilations:
             layers += [Conv1d(n_in, width, 3, dilation=dilation), nn.ReLU()]
             n_in = width
         return nn.Sequential(*layers, Largest(), nn.Linear(width, 2))
 
 
-def read(dilations, distance=(1, 24), steps=300, seeds=range(3), **options):
-    """Such networks, side by side, trained on fresh series in every step."""
+def read(dilations, distances=3 * [(1, 24)], steps=240, **options):
+    """One network for each distance, side by side, on fresh series in every step."""
+    seeds = range(len(distances))
     models = Several([reader(dilations, seed, **options) for seed in seeds])
 
     def batch(step):
         seen = [
-            two_events(50, seed=1000 * seed + step + 1, distance=distance)
-            for seed in seeds
+            two_events(50, seed=2000 * seed + step + 1, distance=distance)
+            for seed, distance in enumerate(distances)
         ]
         return Examples(*(torch.stack(part) for part in zip(*seen)))
 
@@ -396,9 +422,11 @@ for (reach, runs), color in zip(curves.items(), ["linear", "ink-2", "cnn"]):
     ax.plot(distances, runs.mean(0), color=plots.LIGHT[color], lw=1.8)
     plots.label(ax, at - 1, 1.0, name, color, "above")
 
-one_task = read((1, 1, 1), distance=8, seeds=[0])
-wider = read((1, 1, 1), distance=8, seeds=[0], width=48)
-stubborn = torch.cat([accuracies(models, series[7]) for models in (one_task, wider)])
+near, far = (two_events(2000, seed=10**6, distance=d) for d in (8, 16))
+longer = read((1, 1, 1), [8, 8, 8, 16, 16], steps=1200)
+overlap, apart = accuracies(longer[:3], near), accuracies(longer[3:], far)
+wider = accuracies(read((1, 1, 1), [16, 16], width=24), far)
+placed = accuracies(read((1, 1, 1), [16, 16], place=True), far)
 
 assert list(curves) == [7, 15, 27]
 weights = {
@@ -410,26 +438,34 @@ for reach, runs in curves.items():
     assert within.min() > 0.95  # up to a distance of R - 2
     if beyond.numel():
         assert (beyond.mean(0) - 0.5).abs().max() < 0.06
-assert (stubborn - 0.5).abs().max() < 0.07
-note(reader_weights=f"{weights.pop():,}", stubborn=f"{spread(stubborn)}%")
+for found in (apart, wider):
+    assert (found - 0.5).abs().max() < 0.06
+assert placed.min() > 0.95 and overlap.max() > 0.6
+note(
+    reader_weights=f"{weights.pop():,}",
+    apart=f"{spread(apart)}%",
+    wider=f"{spread(wider)}%",
+    placed=f"{placed.mean():.0%}",
+)
 far_seven, far_fifteen = (curves[r][:, r - 1 :].mean(1) for r in (7, 15))
 note(far_seven=f"{spread(far_seven)}%", far_fifteen=f"{spread(far_fifteen)}%")
 assert curves[27].min() > 0.98
 
 # The accuracy stays near 100% as long as both spikes fit into the receptive field with
-# a position to spare, and is at chance from the distance R on. Nothing else differs
-# between the three: each has 962 parameters and was trained alike.
+# a position to spare, and is at chance from the distance R on. Nothing but the dilation
+# differs between the three: each has 962 parameters and was trained alike.
 
 # Beyond the receptive field:
 
-# What lies beyond its receptive field, a network cannot use. With the spikes farther
-# apart than that, a network with a field of 7 is right for 50.3 ± 0.6%, one with 15 for
-# 50.0 ± 0.4% (three seeds each), where guessing gets 50%; with a field of 27, the same
-# number of weights gets more than 98% at every distance up to 24.
+# Two things that lie farther apart than its receptive field, a network with global
+# pooling does not put in order. With the spikes so far apart, a network with a field of
+# 7 is right for 50.3 ± 0.6%, one with 15 for 50.0 ± 0.4% (three seeds each), where
+# guessing gets 50%; with a field of 27, the same number of weights gets more than 98%
+# at every distance up to 24.
 
 # A larger field repairs it, so you may always build one, if you know how far to look.
 # Dilation makes it cheap, and Bai et al. (2018) find that such networks do as well as
 # recurrent ones or better on many tasks with sequences. But whatever is built has an
-# end, and what lies beyond it is at chance. Instead of looking at a stretch of given
-# length, one could read: one position after the other, and remember that there has been
-# a spike up. That is the next stop of the map: recurrent networks.
+# end. Instead of looking at a stretch of given length, one could read: one position
+# after the other, and remember that there has been a spike up. That is the next stop of
+# the map: recurrent networks.

@@ -21,9 +21,9 @@ script.start()
 # ============
 
 # An MLP for series of forty numbers has forty columns in its first matrix. It has no
-# use for a forty-first number, and what it learns about position 7 says nothing about
-# position 8. A network that slides one detector along the series is better off on both
-# counts; but the detector sees only what lies within its reach.
+# use for a forty-first number, and what it learns about position 7 it does not know
+# about position 8. A convolution slides one detector along the series and is better off
+# on both counts; but the detector sees only what lies within its receptive field.
 
 # You read this line in another way: word after word, and with each word comes what you
 # still know of those before. What if a network reads position after position, and
@@ -37,8 +37,6 @@ from torch import nn
 from transformer_path.networks.autograd import Variable
 from transformer_path.sequences.recurrent import RNN, rnn_cell, unroll
 from transformer_path.workshop import plots
-from transformer_path.workshop.batches import mixed, stacked
-from transformer_path.workshop.ensembles import Several, each
 from transformer_path.workshop.leaderboard import spread
 from transformer_path.workshop.memory import Reader, adding, recall
 from transformer_path.workshop.notes import note
@@ -47,7 +45,7 @@ from transformer_path.workshop.scores import (
     classification_loss,
     regression_loss,
 )
-from transformer_path.workshop.training import fit, seeded
+from transformer_path.workshop.trials import best, trials
 
 
 # The idea
@@ -66,29 +64,30 @@ from transformer_path.workshop.training import fit, seeded
 # The lines of the package: transformer_path.sequences.recurrent.rnn_cell
 
 # The index i h is read "from the input to the hidden state", h h "from state to state".
-# There are two biases because torch has two; only their sum counts. Such a network is
-# called a recurrent network, RNN for short (Elman, 1990), and what it does at one
-# position is its cell. A layer repeats the cell along a batch of sequences of shape
-# `(B, T, C)`, and starts from a state of zeros:
+# There are two biases, as in torch; only their sum counts. Such a network is called a
+# recurrent network, RNN for short (Elman, 1990), and what it does at one position is
+# its cell. A layer repeats the cell along a batch of sequences of shape `(B, T, C)`,
+# and starts from a state of zeros:
 
 # The lines of the package: transformer_path.sequences.recurrent.unroll
 
 # With `alive`, which marks the positions that count, a batch may hold sequences of
 # different lengths: padding leaves the state as it is. The weights are the same at
-# every position: what the network learns about one, it knows for all.
+# every position, and their number does not depend on the length:
 
 rnn = RNN(1, 64)  # one number at each position, 64 in the state
 short, long = torch.randn(5, 40, 1), torch.randn(5, 4000, 1)
 print(rnn(short)[0].shape, rnn(long)[0].shape)  # the states at all positions
 
-parameters = sum(each.numel() for each in rnn.parameters())
+parameters = sum(p.numel() for p in rnn.parameters())
 assert parameters == 64 + 64 * 64 + 2 * 64
 note(rnn_parameters=f"{parameters:,}")
 
 # Can such a state hold anything at all? It can, and one unit will do. Take the weight 3
-# from the state to itself and no bias. Without input the state obeys h ← tanh(3h),
-# which has two places where it stays for ever: near +1 and near -1. Whatever the first
-# input is, the state falls to its side, and small disturbances do not push it over:
+# from the state to itself and no bias. Without input the state obeys h ← tanh(3h). It
+# stays at 0, but the smallest push takes it away from there, to one of two places where
+# it settles: near +1 or near -1. Here the first input is a sign, the state falls to its
+# side, and small disturbances do not push it over:
 
 def remembers(n=1000, steps=1000):
     """The share of sequences whose first sign a single unit still knows at the end."""
@@ -108,9 +107,10 @@ latched = remembers()
 assert latched == 1
 note(latched=f"{latched:.0%}")
 
-# After a thousand noisy steps the unit still knows the first sign in 100% of the
-# sequences. So weights that remember exist. Whether they can be learned is another
-# question, as it was with universal approximation, and it leads to the gradients.
+# After a thousand noisy steps the unit still knows the first sign in 100% of a thousand
+# sequences. Such a unit is called a latch. So weights that remember exist. Whether they
+# can be learned is another question, as it was with universal approximation, and it
+# leads to the gradients.
 
 
 # Backpropagation through time
@@ -210,8 +210,7 @@ def through_time(h, x, slope, W):
 # in a stack of layers each one reads the states of the one below, and a bidirectional
 # layer has a second reader, with weights of its own, that starts at the end; the states
 # of both stand side by side. The names of the weights are torch's, so `load_state_dict`
-# takes them across. The package's tests do the same over random shapes, and with
-# padding.
+# takes them across.
 
 rnn = RNN(3, 7).double()
 x, slope = torch.randn(11, 3).double(), torch.randn(7).double()
@@ -233,7 +232,7 @@ for given, expected in zip(ours(x), theirs(x)):  # all outputs, and the last sta
 for p, q in zip(ours.parameters(), theirs.parameters()):
     torch.testing.assert_close(p.grad, q.grad, rtol=0, atol=1e-10)
 
-# From here on we may use either. Torch's is faster, ours can be read.
+# From here on we may use either.
 
 
 # How far back does the gradient reach?
@@ -245,12 +244,12 @@ for p, q in zip(ours.parameters(), theirs.parameters()):
 
 #     h̄_(T-k) = J_(T-k+1)ᵀ ... J_(T-1)ᵀ J_Tᵀ h̄_T.
 
-# Leave the slopes 1 - h² out for a moment; near h = 0 they are 1. Then it is one
+# Leave the slopes 1 - h² out for a moment; near h = 0 they are about 1. Then it is one
 # matrix, applied again and again, as in power iteration. What decides in the long run
 # is its spectral radius ρ, the largest absolute value among its eigenvalues: the
 # factors by which it stretches those vectors that it does not turn. (They may be
-# complex, and then it does turn them.) The gradient goes like ρ^k. Below 1 it vanishes,
-# above 1 it explodes.
+# complex, and then it does turn them.) For large k the gradient goes like ρ^k. Below 1
+# it vanishes, above 1 it explodes.
 
 def radius(W):
     return torch.linalg.eigvals(W).abs().max().item()
@@ -304,14 +303,13 @@ for rho in radii:
     assert (curved[rho][:, 60] < straight[rho][:, 60] - 1).all()
 assert (curved[2.0][:, 60] > 1.5).all() and (curved[1.0][:, 60] < -3).all()
 
-# Without the tanh the theory holds to the letter: from lag 20 on each step multiplies
-# the gradient by ρ, within a few percent. With it, the slopes 1 - h² are below 1
+# Without the tanh the theory holds: from lag 20 to lag 60 a step multiplies the
+# gradient by ρ on average, within five percent. With it, the slopes 1 - h² are below 1
 # wherever the state is away from zero, and the gradient falls further: even at ρ = 1 it
 # loses more than three orders of magnitude in 60 steps. And at ρ = 2, though the slopes
-# hold it back, it still explodes: a step along such a gradient may throw the weights
-# anywhere. The usual remedy is crude, gradient clipping (Pascanu et al., 2013). If the
-# gradient of all parameters together is longer than some limit, shorten it to that
-# length; `fit` does it with `clip=1.0`. Against vanishing it is no help.
+# hold it back, it still explodes. A step along such a gradient may throw the weights
+# far off; the usual remedy is gradient clipping (Pascanu et al., 2013). It only
+# shortens gradients, so against vanishing it is no help.
 
 
 # The experiment
@@ -322,50 +320,47 @@ assert (curved[2.0][:, 60] > 1.5).all() and (curved[1.0][:, 60] < -3).all()
 # one of four letters, then come some others, drawn at random from another alphabet, and
 # at the end the network has to say which was the first. Chance is 25%.
 
-# A random matrix whose columns are perpendicular and of length 1 is orthogonal: it
-# neither stretches nor shrinks any vector, so its spectral radius is 1. Two networks,
-# then, that differ in one thing. One has the weights that torch draws; in the other
-# W_hh alone is drawn anew, orthogonal, as Le et al. (2015) start theirs from the
-# identity. Each has the best of three learning rates, 0.001, 0.003 and 0.01, tried on
-# other sequences; for the first it is 0.01, for the second 0.003.
+# A random square matrix whose columns are perpendicular and of length 1 is orthogonal:
+# it neither stretches nor shrinks any vector, so its spectral radius is 1. Two
+# networks, then, whose first weights differ in one thing. One has those that torch
+# draws; in the other W_hh alone is drawn anew, orthogonal, as Le et al. (2015) start
+# theirs from the identity. Each is trained with three learning rates, 0.003, 0.01 and
+# 0.03, and has the one with the smallest loss on sequences of their own, the validation
+# set.
 
-RATES = {"torch's": 1e-2, "orthogonal": 3e-3}
-
-
-def reader(start, seed, n_in, n_out):
-    with seeded(seed):
-        model = Reader(RNN(n_in, 32), 32, n_out)  # answers from the last state alone
-        if start == "orthogonal":
-            nn.init.orthogonal_(model.network.weight_hh_l0)
-        return model
+STARTS = ["torch's", "orthogonal"]
 
 
-def learn(start, task, lag, steps, seeds=range(3)):
-    """Train one network for each seed, side by side, each step on new sequences."""
-    sizes, loss = SIZES[task]
-    models = Several([reader(start, seed, *sizes) for seed in seeds])
-    adam = torch.optim.Adam(models.parameters(), RATES[start])
-    batch = stacked(
-        [lambda step, s=s: task(32, lag, seed=mixed(s, step)) for s in seeds]
-    )
-    fit(models, batch, loss=each(loss), optimizer=adam, steps=steps)
-    return models.members()
+def reader(start, n_in, n_out):
+    model = Reader(RNN(n_in, 32), 32, n_out)  # answers from the last state alone
+    if start == "orthogonal":
+        nn.init.orthogonal_(model.network.weight_hh_l0)
+    return model
 
 
-SIZES = {
-    recall: ((8, 4), classification_loss),
-    adding: ((2, 1), regression_loss),
-}
+def learn(task, n_in, n_out, loss, steps, names=STARTS):
+    """Train each start with each rate and seed; give the models of its best rate."""
+    starts = {name: lambda name=name: reader(name, n_in, n_out) for name in names}
+    rates, seeds = (0.003, 0.01, 0.03), range(4)
+    tried = trials(starts, task, rates=rates, steps=steps, loss=loss, seeds=seeds)
+    return {name: best(tried, name).models for name in names}
 
 
-def recalled(start, lag, steps=400):
-    unseen = recall(1000, lag, seed=10**7)
-    return [accuracy(model, unseen) for model in learn(start, recall, lag, steps)]
+def recalled(lag, steps=400, names=STARTS):
+    """Accuracies on new sequences, one for each seed, of each start."""
+
+    def letters(n, seed):
+        return recall(n, lag, seed=seed)
+
+    unseen = letters(1000, 10**7)
+    found = learn(letters, 8, 4, classification_loss, steps, names)
+    return {name: [accuracy(m, unseen) for m in found[name]] for name in names}
 
 
 lags = [5, 20, 60]
-known = {start: np.array([recalled(start, lag) for lag in lags]) for start in RATES}
-longer = np.array(recalled("torch's", 60, steps=800))
+by_lag = [recalled(lag) for lag in lags]
+known = {name: np.array([found[name] for found in by_lag]) for name in STARTS}
+longer = np.array(recalled(60, 800, ["torch's"])["torch's"])
 
 fig, ax = plots.figure(4.9, 3.0)
 ax.set(xlabel="lag", ylabel="accuracy", xlim=(4.7, 64), ylim=(0, 1.05))
@@ -374,7 +369,7 @@ plots.level(ax, "chance", y=0.25)
 plots.curves(ax, lags, known["torch's"].T, "ink", "torch's")
 plots.curves(ax, lags, known["orthogonal"].T, "rnn", "orthogonal")
 
-first, second = known["torch's"], known["orthogonal"]  # (3 lags, 3 seeds)
+first, second = known["torch's"], known["orthogonal"]  # (3 lags, 4 seeds)
 assert first[0].min() > 0.9 and second[:2].min() > 0.9
 assert first[2].mean() < second[2].mean() - 0.2
 note(
@@ -383,10 +378,10 @@ note(
     longer=f"{spread(longer)}%",
 )
 
-# All other first weights are the same, and each side has its best rate, so it is the
-# weights from state to state that set the reach of 400 steps here, as the theory of the
-# gradient says. More time is another remedy: with twice as many steps torch's start
-# gets 67.0 ± 28.6% right at lag 60.
+# All other first weights are the same, and each side has its best rate of three, so
+# here it is the first weights from state to state that set the reach of 400 steps, as
+# the gradients let us expect. With twice as many steps torch's start gets 67.0 ± 28.6%
+# right at lag 60.
 
 
 # Where it fails
@@ -396,45 +391,49 @@ note(
 # came after the first letter was worth keeping, and nothing had to be kept as it was.
 # Here is one that is less kind, the adding problem (Hochreiter and Schmidhuber, 1997):
 # a sequence of numbers between 0 and 1, two of them marked, one in each half; the
-# answer is the sum of these two. Who knows nothing says 1 and is wrong by 1/6 in the
-# mean square, the variance of a sum of two such numbers. That is the baseline.
+# answer is the sum of these two. Whoever knows nothing says 1, the mean, and has a mean
+# squared error of 1/6, the variance of a sum of two such numbers: the baseline.
 
-def missed(start, length, steps):
-    """Mean squared errors on new sequences, one for each seed."""
-    unseen, models = (
-        adding(4000, length, seed=10**7),
-        learn(start, adding, length, steps),
-    )
+def missed(length, steps=800):
+    """Mean squared errors on new sequences, one for each seed, of each start."""
+
+    def sums(n, seed):
+        return adding(n, length, seed=seed)
+
+    unseen = sums(4000, 10**7)
+    found = learn(sums, 2, 1, regression_loss, steps)
     with torch.no_grad():
-        return np.array([regression_loss(model, unseen).item() for model in models])
+        return {
+            f"length {length}, {name}": torch.stack(
+                [regression_loss(model, unseen) for model in models]
+            ).numpy()
+            for name, models in found.items()
+        }
 
 
-plans = [(start, *plan) for plan in ((10, 800), (40, 1200)) for start in RATES]
-errors = {plan: missed(*plan) for plan in plans}
+errors = {**missed(10), **missed(40)}
 
 fig, ax = plots.figure(4.9, 2.3)
-rows = {
-    f"length {length}, {start}": runs for (start, length, _), runs in errors.items()
-}
-plots.dots(ax, rows, "rnn")
+plots.dots(ax, errors, "rnn")
 ax.set(xlabel="mean squared error", xlim=(0, 0.2))
 plots.level(ax, x=1 / 6)
 
-near, far = np.split(np.concatenate(list(errors.values())), 2)  # (6,) each
-assert near.max() < 0.12 and far.min() > 0.14
+near, far = np.split(np.concatenate(list(errors.values())), 2)  # (8,) each
+assert near.max() < 0.12 and far.min() > 0.15
 note(adding_10=f"{near.mean():.2f}", adding_40=f"{far.mean():.2f}")
 
-# At length 10 the error falls to 0.03 on average over all six networks. At length 40,
-# with half as many steps again, it stays at 0.17. When we gave them 2,400 steps, the
-# best of twelve came to 0.15. This is a limit of training in this time, not of what a
-# plain network can represent.
+# At length 10 the error falls to 0.03 on average over all eight networks. At length 40,
+# with as many steps, it stays at 0.17, from either start and with the best of the three
+# rates. This is a limit of training in this time, not of what a plain network can
+# represent.
 
-# What is in the way? A plain unit that remembers robustly, as our latch did, has a
+# What may be in the way? A plain unit that remembers robustly, as our latch did, has a
 # small Jacobian: at its resting places 1 - h² is close to 0, so whatever came before
-# leaves no trace in the gradient. A unit whose slopes stay near 1 passes its gradient
-# on, but it is nearly linear: every new input is added to what it holds, the unmarked
-# numbers too. Bengio et al. (1994) proved the first half of it: where a state keeps a
-# bit safe from noise, the gradient vanishes.
+# leaves next to no trace in the gradient. A unit whose slopes stay near 1 passes its
+# gradient on, but it is nearly linear: every new input is added to what it holds, the
+# unmarked numbers too. Bengio et al. (1994) proved the first half of it: where a state
+# keeps a bit safe from noise, the gradient vanishes. Here it is for the latch without
+# input, over ten steps:
 
 start = torch.ones((), dtype=torch.float64, requires_grad=True)
 state = start
@@ -448,8 +447,8 @@ note(latch_exponent=f"{np.log10(slope):.0f}".replace("-", "−"))
 
 # Everything is rewritten at every step:
 
-# At length 40 the plain networks are at 0.17, the baseline of 1/6, from either start.
-# The unit that remembered a sign over a thousand steps passes back, over ten of them, a
-# gradient of about ten to the power −15. In a plain cell keeping, writing and ignoring
-# are done by the same weights at every step. The next page lets the network decide,
-# number by number and step by step, what to keep.
+# After 800 steps at length 40 the plain networks are at 0.17, the baseline of 1/6, from
+# either start. The unit that remembered a sign over a thousand steps passes back, over
+# ten steps without input, a gradient of about ten to the power −15. In a plain cell
+# keeping, writing and ignoring are done by the same weights at every step. The next
+# page lets the network decide, number by number and step by step, what to keep.

@@ -22,11 +22,12 @@ script.start()
 
 # The plain cell computes its whole state anew at every step. What it should keep, what
 # it should write and what it should ignore are one and the same matrix product, and the
-# adding problem was out of its reach at length 40. You would go about that problem in
-# another way: hold a sum, add to it where there is a mark, and leave it alone
-# everywhere else. Can a network learn to decide, number by number and step by step,
-# what to keep?
+# adding problem was out of its reach at length 40 in 600 steps. You would go about that
+# problem in another way: hold a sum, add to it where there is a mark, and leave it
+# alone everywhere else. Can a network learn to decide, number by number and step by
+# step, what to keep?
 
+from functools import partial
 from time import perf_counter
 
 import numpy as np
@@ -38,12 +39,11 @@ from transformer_path.sequences.recurrent import (
     GRU,
     LSTM,
     RNN,
-    rnn_cell,
+    gru_cell,
+    unroll,
 )
 from transformer_path.workshop import plots
-from transformer_path.workshop.batches import mixed, stacked
 from transformer_path.workshop.datasets import Examples
-from transformer_path.workshop.ensembles import Several, each
 from transformer_path.workshop.leaderboard import spread
 from transformer_path.workshop.memory import Reader, adding, recall
 from transformer_path.workshop.notes import note
@@ -52,7 +52,8 @@ from transformer_path.workshop.scores import (
     classification_loss,
     regression_loss,
 )
-from transformer_path.workshop.training import fit, seeded
+from transformer_path.workshop.training import seeded
+from transformer_path.workshop.trials import best, trials
 
 
 # The idea: add, and gate
@@ -103,15 +104,15 @@ note(sizes=" : ".join(f"{count:,}" for count in counts))
 
 # What has become of the gradient? From c_t straight back to c_(t-1) it is multiplied by
 # f_t, number by number: no matrix, no slope of a tanh. Over k steps that is the product
-# of k forget gates. There are other ways, through the gates and the candidate, but this
-# one is always open, as far as the gates are:
+# of k forget gates. There are other ways, through the gates and the candidate; this one
+# is as open as the gates are:
 
 #     ∂c_T/∂c_(T-k) |_direct = f_T ⊙ f_(T-1) ⊙ ... ⊙ f_(T-k+1)
 
-# Hence a trick as simple as it is old: add a constant to the bias of the forget gates
-# before training, so that they start open. Jozefowicz et al. (2015) tried more than ten
-# thousand architectures, and found that a bias of 1 closes the gap between LSTM and
-# GRU. Our LSTM takes it as `forget_bias`.
+# Hence a simple trick: add a constant to the bias of the forget gates before training,
+# so that they start open. Jozefowicz et al. (2015) tried more than ten thousand
+# architectures, and found that a bias of 1 closes the gap between LSTM and GRU on their
+# tasks. Our LSTM takes it as `forget_bias`.
 
 
 # Proof
@@ -181,98 +182,106 @@ assert -6 < ends["LSTM, bias 1"].min() and ends["LSTM, bias 1"].max() < -3
 opened = reached["LSTM, bias 3"]
 assert np.abs(opened[:, 60] - opened[:, 1]).max() < 1
 
-# Gates as such change little: as torch draws them, GRU and LSTM lose more than nine
-# orders of magnitude over 60 steps, as the plain network does. Open gates change it.
-# With a bias of 3 the gradient at lag 60 is within a factor of ten of that at lag 1.
+# Before training, gates as such change little: as torch draws them, GRU and LSTM lose
+# more than nine orders of magnitude over 60 steps, as the plain network does. Open
+# gates change it. With a bias of 3 the gradient at lag 60 is within a factor of ten of
+# that at lag 1.
 
 
 # The experiment
 # ==============
 
-# First the cause. The same GRU, twice: once as torch draws it, once with 3 added to the
+# First the start. The same GRU, twice: once as torch draws it, once with 3 added to the
 # bias of its update gates, so that about 95% of the state is kept at the beginning.
-# Both learn to recall the first letter over a lag of 40, in 400 steps, with the same
-# rate.
+# Both learn to recall the first letter over a lag of 40, each with the best of three
+# learning rates on a validation set of new sequences, as on the last page.
 
-def learn(build, task, loss, steps, lr, seeds=range(3)):
-    """Train one model for each seed, side by side, each step on new sequences."""
-    models = []
-    for seed in seeds:
-        with seeded(seed):
-            models.append(build())
-    models = Several(models)
-    adam = torch.optim.Adam(models.parameters(), lr)
-    batch = stacked([lambda step, s=s: task(32, seed=mixed(s, step)) for s in seeds])
-    fit(models, batch, loss=each(loss), optimizer=adam, steps=steps)
-    return models.members()
-
-def network(kind, n_in, bias=0.0, width=32):
-    """A network of one layer; ``bias`` opens the gates that keep."""
-    if kind == "LSTM":
-        return LSTM(n_in, width, forget_bias=bias)
-    if kind == "GRU":
-        gru = GRU(n_in, width)
-        gru.bias_ih_l0.data[width : 2 * width] += bias
-        return gru
-    rnn = RNN(n_in, width)
-    nn.init.orthogonal_(rnn.weight_hh_l0)
-    return rnn
+def gru(n_in, bias=0.0, width=32):
+    """A GRU; ``bias`` opens its update gates."""
+    network = GRU(n_in, width)
+    network.bias_ih_l0.data[width : 2 * width] += bias
+    return network
 
 
 def letter(n, seed):
     return recall(n, 40, seed=seed)
 
 
-known = {}
-for bias in (0.0, 3.0):
-    models = learn(
-        lambda: Reader(network("GRU", 8, bias), 32, 4),
-        letter,
-        classification_loss,
-        steps=400,
-        lr=3e-3,
-    )
-    known[bias] = np.array([accuracy(model, letter(1000, 10**7)) for model in models])
+starts = {bias: lambda bias=bias: Reader(gru(8, bias), 32, 4) for bias in (0.0, 3.0)}
+tried = trials(starts, letter, rates=(0.003, 0.01, 0.03), steps=100)
+shut, opened = (best(tried, bias) for bias in starts)
+(later,) = trials({0.0: starts[0.0]}, letter, rates=[shut.rate], steps=200)
+unseen = letter(1000, 10**7)
+known = [
+    np.array([accuracy(model, unseen) for model in trial.models])
+    for trial in (shut, opened, later)
+]
 
-assert known[0.0].max() < 0.6 < 0.9 < known[3.0].min()
-note(shut=f"{spread(known[0.0])}%", opened=f"{spread(known[3.0])}%")
+assert known[0].mean() < 0.7 < 0.9 < known[1].min() and known[2].min() > 0.9
+note(
+    shut=f"{spread(known[0])}%",
+    opened=f"{spread(known[1])}%",
+    later=f"{known[2].mean():.0%}",
+)
 
-# As torch draws it, the GRU gets 25.2 ± 0.3% right (mean and standard deviation over
-# three seeds; chance is 25%), with open gates 100.0 ± 0.0%. A gated network whose gates
-# start half shut has no advantage over a plain one: on the last page the orthogonal
-# start did better at lag 60 than this GRU at lag 40.
+# After 100 steps the GRU that torch draws gets 25.2 ± 0.3% right (mean and standard
+# deviation over three seeds; chance is 25%), the one with open gates 100.0 ± 0.0%.
+# After 200 steps the first gets 100%, too. Open gates are a head start; a GRU can also
+# learn to open them.
 
-# Now the adding problem, at length 40, where both plain networks stayed at the baseline
+# Now the adding problem, at length 40, where the plain networks stayed at the baseline
 # of 1/6. A gated network has more parameters than a plain one of the same width; that
-# could be the reason, too. So the plain network gets 64 units here, and with them more
-# parameters than the GRU of 32, and the orthogonal start. There is one more suspect.
-# Perhaps it takes no deciding, and it is enough that the state is added to. So there is
-# a fourth network, plain but leaky: it keeps 95% of its state at every step, whatever
-# it reads.
+# could be the reason for a difference. So the plain network gets 64 units here, and
+# with them more parameters than the GRU of 32, and the orthogonal start. There is one
+# more suspect. Perhaps it takes no deciding, and it is enough that a part of the state
+# is kept. So there is a GRU whose gates are blind: they see neither the input nor the
+# state, and each is a constant, which is learned. It has two starts, half open and with
+# 95% kept.
 
-class Leaky(RNN):
-    """A plain network that keeps a fixed part of its state."""
+class Gated(nn.Module):
+    """A GRU of 32 units; where ``sees`` is 0, its gates have nothing but their biases."""
 
-    @staticmethod
-    def cell(x, h, **weights):
-        return 0.95 * h + 0.05 * rnn_cell(x, h, **weights)
+    def __init__(self, n_in, bias, sees):
+        super().__init__()
+        self.gru = gru(n_in, bias)
+        self.sees = nn.Parameter(torch.tensor(float(sees)), requires_grad=False)
+
+    def forward(self, x):
+        rows = torch.cat([self.sees.expand(64), torch.ones(32)])  # gates, candidate
+        step = partial(
+            gru_cell,
+            weight_ih=self.gru.weight_ih_l0 * rows[:, None],
+            weight_hh=self.gru.weight_hh_l0 * rows[:, None],
+            bias_ih=self.gru.bias_ih_l0,
+            bias_hh=self.gru.bias_hh_l0,
+        )
+        return unroll(step, x, x.new_zeros(len(x), 32))
 
 
 def forty(n, seed):
     return adding(n, 40, seed=seed)
 
 
-builds = {
-    "plain, 64 units": lambda: Reader(network("RNN", 2, width=64), 64, 1),
-    "leaky, 32 units": lambda: Reader(Leaky(2, 32), 32, 1),
-    "GRU, 32 units": lambda: Reader(network("GRU", 2), 32, 1),
-    "LSTM, 32 units": lambda: Reader(network("LSTM", 2, bias=2.0), 32, 1),
+def plain():
+    model = Reader(RNN(2, 64), 64, 1)
+    nn.init.orthogonal_(model.network.weight_hh_l0)
+    return model
+
+
+gated = {
+    name: lambda how=how: Reader(Gated(2, *how), 32, 1)
+    for name, how in {"sees": (0, 1), "blind, 0": (0, 0), "blind, 3": (3, 0)}.items()
 }
-rates = dict(zip(builds, (3e-3, 1e-2, 1e-2, 1e-2)))
-budget = dict(zip(builds, (500, 500, 500, 800)))  # steps
+lstm = {"LSTM": lambda: Reader(LSTM(2, 32, forget_bias=3.0), 32, 1)}
+task = {"task": forty, "loss": regression_loss}
+tried = trials({"plain": plain}, rates=(0.003, 0.01), steps=300, **task)
+tried += trials(gated, rates=(0.03, 0.1), steps=300, **task)
+tried += trials(lstm, rates=(0.01, 0.03), steps=500, **task)
 trained = {
-    name: learn(build, forty, regression_loss, budget[name], rates[name])
-    for name, build in builds.items()
+    "plain, 64 units": best(tried, "plain").models,
+    "GRU, blind gates": best(tried, "blind, 0", "blind, 3").models,
+    "GRU": best(tried, "sees").models,
+    "LSTM, 500 steps": best(tried, "LSTM").models,
 }
 unseen = forty(4000, 10**7)
 with torch.no_grad():
@@ -286,52 +295,46 @@ plots.dots(ax, errors, "rnn")
 ax.set(xlabel="mean squared error", xlim=(-0.005, 0.2))
 plots.level(ax, x=1 / 6)
 
-size = {
-    name: sum(p.numel() for p in build().parameters()) for name, build in builds.items()
-}
-assert size["plain, 64 units"] > size["GRU, 32 units"]
-assert errors["GRU, 32 units"].max() < 0.02
-assert np.median(errors["LSTM, 32 units"]) < 0.02
-assert min(errors["plain, 64 units"].min(), errors["leaky, 32 units"].min()) > 0.11
+sizes = [sum(p.numel() for p in build().parameters()) for build in (plain, gated["sees"])]
+assert sizes[0] > sizes[1]
+assert errors["GRU"].max() < 0.02
+assert min(errors["plain, 64 units"].min(), errors["GRU, blind gates"].min()) > 0.12
+assert errors["LSTM, 500 steps"].min() < 0.1
 note(
     plain_error=f"{errors['plain, 64 units'].mean():.2f}",
-    leaky_error=f"{errors['leaky, 32 units'].mean():.2f}",
-    gru_error=f"{errors['GRU, 32 units'].mean():.3f}",
+    blind_error=f"{errors['GRU, blind gates'].mean():.2f}",
 )
 
-# After 500 steps the GRUs are wrong by 0.001, the plain networks by 0.17, though they
-# have more parameters, and the leaky ones by 0.16. A state that is added to is not
-# enough here; it takes gates that move with what is read. The LSTM, with 2 added to its
-# forget bias, starts later; after 800 steps at least two of three have arrived, and
-# with 500 steps a seed often still stands at the baseline.
+# After 300 steps the GRUs, as torch draws them, have errors below 0.02, the plain
+# networks one of 0.17 on average, though they have more parameters, and the GRUs with
+# blind gates one of 0.16. Each has the better of two rates. To keep a part of the state
+# is not enough here; it takes gates that move with what is read.
 
-# The plain network has the rate that was best for it on the last page, the others 0.01.
-# Neither the plain nor the leaky one came below 0.14 when we gave them 800 steps, too,
-# and the leaky one also a rate of 0.003, or 98% kept.
+# The LSTM has 3 added to its forget bias, the better of two rates, and 500 steps: at
+# least the best of the three networks is far below the baseline. It is no verdict
+# between LSTM and GRU, whose starts and budgets differ.
 
 
 # Watch it read
 # =============
 
-# What have the gates learned? Take one of the trained GRUs, and look at how much of
-# each unit is rewritten at each position, 1 - z.
+# What have the gates learned? Take the trained GRUs, and look at how much of each unit
+# is rewritten at each position, 1 - z.
 
-gru = trained["GRU, 32 units"][0].network
+grus = [model.network.gru for model in trained["GRU"]]
+marked = unseen.x[..., 1] == 1
 
 
 @torch.no_grad()
-def rewritten(x):
-    """1 - z for each position and unit, (B, T, F)."""
-    states, _ = gru(x)
+def rewritten(gru):
+    """1 - z for each sequence, position and unit, (B, T, F)."""
+    states, _ = gru(unseen.x)
     before = torch.cat([torch.zeros_like(states[:, :1]), states[:, :-1]], 1)
-    _, z_x, _ = linear(x, gru.weight_ih_l0, gru.bias_ih_l0).chunk(3, -1)
+    _, z_x, _ = linear(unseen.x, gru.weight_ih_l0, gru.bias_ih_l0).chunk(3, -1)
     _, z_h, _ = linear(before, gru.weight_hh_l0, gru.bias_hh_l0).chunk(3, -1)
     return 1 - (z_x + z_h).sigmoid()
 
-
-shares = rewritten(unseen.x)  # (4000, 40, 32)
-marked = unseen.x[..., 1] == 1
-
+shares = rewritten(grus[0])  # (4000, 40, 32)
 contrast = shares[marked].mean(0) - shares[~marked].mean(0)  # (32,)
 order = contrast.argsort(descending=True)
 fig, ax = plots.figure(4.9, 4.2)
@@ -340,9 +343,12 @@ at = marked[0].nonzero()[:, 0]
 ax.plot(at, [-1.2, -1.2], "v", color=plots.LIGHT["ink"], clip_on=False, ms=7)
 _ = ax.set(xlabel="position", ylabel="unit", yticks=[])
 
-inside, outside = shares[marked].mean().item(), shares[~marked].mean().item()
-assert inside > outside + 0.08
-note(rewritten_marked=f"{inside:.0%}", rewritten_else=f"{outside:.0%}")
+inside, outside = (
+    np.array([rewritten(gru)[where].mean().item() for gru in grus])
+    for where in (marked, ~marked)
+)
+assert (inside > outside + 0.05).all()
+note(rewritten_marked=f"{spread(inside)}%", rewritten_else=f"{spread(outside)}%")
 
 
 # Where it fails
@@ -353,35 +359,36 @@ note(rewritten_marked=f"{inside:.0%}", rewritten_else=f"{outside:.0%}")
 # reading began. So ask for all of it: the network reads a word of random letters, eight
 # to choose from, and has to spell it from its last state.
 
-class Speller(Reader):
-    """Give scores for each of the letters that were read, from the last state."""
+class Speller(nn.Module):
+    """Give scores for each of the letters that were read, (B, T, 8)."""
+
+    def __init__(self, length, width=32, looks_back=False):
+        super().__init__()
+        self.network, self.looks_back = GRU(8, width), looks_back
+        self.readout = nn.Linear(width, 8 if looks_back else 8 * length)
 
     def forward(self, x):
-        return super().forward(x).reshape(*x.shape[:2], 8)  # (B, T, 8)
+        states, _ = self.network(x)
+        if self.looks_back:
+            return self.readout(states)  # letter t from the state at position t
+        return self.readout(states[:, -1]).reshape(x.shape)
 
 
-def word(n, length, seed):
-    letters = np.random.default_rng(seed).integers(8, size=(n, length))
-    y = torch.tensor(letters)
-    return Examples(nn.functional.one_hot(y, 8).float(), y)
+def spelled(length, steps=200, **how):
+    def word(n, seed):
+        y = torch.tensor(np.random.default_rng(seed).integers(8, size=(n, length)))
+        return Examples(nn.functional.one_hot(y, 8).float(), y)
 
-
-def spelled(length, width=32, steps=400):
-    models = learn(
-        lambda: Speller(network("GRU", 8, width=width), width, 8 * length),
-        lambda n, seed: word(n, length, seed),
-        classification_loss,
-        steps,
-        lr=1e-2,
-    )
-    return [accuracy(model, word(1000, length, 10**7)) for model in models]
+    starts = {"GRU": lambda: Speller(length, **how)}
+    tried = trials(starts, word, rates=(0.03, 0.1), steps=steps)
+    unseen = word(1000, 10**7)
+    return [accuracy(model, unseen) for model in best(tried, "GRU").models]
 
 
 lengths = [4, 8, 16]
 spelling = np.array([spelled(length) for length in lengths])  # (3, 3 seeds)
-wider, longer = (
-    np.array(spelled(16, **how)) for how in ({"width": 64}, {"steps": 800})
-)
+ways = {"width": 64}, {"steps": 400}, {"looks_back": True, "steps": 100}
+wider, longer, back = (np.array(spelled(16, **how)) for how in ways)
 
 fig, ax = plots.figure(4.9, 2.8)
 ax.set(
@@ -394,49 +401,49 @@ plots.curves(ax, lengths, spelling.T, "rnn", "GRU")
 assert spelling[0].min() > 0.95
 assert (spelling[1:].max(1) < spelling[:-1].min(1)).all()
 assert spelling[2].max() < min(wider.min(), longer.min())
-assert max(wider.max(), longer.max()) < 0.85
+assert max(wider.max(), longer.max()) < 0.9 < 0.99 < back.min()
 note(
     spelled_4=f"{spelling[0].mean():.0%}",
     spelled_16=f"{spread(spelling[2])}%",
     spelled_wider=f"{spread(wider)}%",
     spelled_longer=f"{spread(longer)}%",
+    spelled_back=f"{back.mean():.0%}",
 )
 
-# Of four letters 100% are right, of sixteen 49.4 ± 0.6%. Is it the width, or the
-# training? Both play a part. For sixteen letters twice the width takes it to 62.0 ±
-# 0.7%, twice the training to 59.1 ± 1.1%. But neither spells the word, and a longer one
-# asks for more again: the state does not grow with what is read.
+# Of four letters 100% are right, of sixteen 47.3 ± 0.6%, each with the better of two
+# learning rates. Is it the width, or the training? Both play a part. For sixteen
+# letters twice the width takes it to 55.2 ± 1.0%, twice the training to 54.8 ± 0.9%;
+# neither spells the word. But if each letter may be read off the state at its own
+# position, half the training is enough for 100%. The network has read them all; to
+# carry them to the end is what is hard.
 
 # And there is the time. A step cannot begin before the step before it has ended. For
 # one sequence of length 512 a GRU of 64 units takes several times as long as for one of
 # 64, and a second core is of little use: it could share the work of a step, not begin
-# the next one. A plain layer that treats all positions at once has nothing to wait for.
+# the next one. A linear layer that treats all positions at once has nothing to wait
+# for.
 
-def seconds(module, length, repeats=5):
-    """The shortest of a few times for one sequence."""
-    x, times = torch.randn(1, length, 64), []
-    for _ in range(repeats):
-        began = perf_counter()
-        with torch.no_grad():
-            module(x)
-        times.append(perf_counter() - began)
-    return min(times)
+def seconds(module, length):
+    x, began = torch.randn(1, length, 64), perf_counter()
+    with torch.no_grad():
+        module(x)
+    return perf_counter() - began
 
 
-gru, layer, threads = (
-    nn.GRU(64, 64, batch_first=True),
-    nn.Linear(64, 64),
-    torch.get_num_threads(),
-)
-waits = {}
-for cores in (1, 2):
-    torch.set_num_threads(cores)
-    waits[cores] = [seconds(gru, length) * 1e3 for length in (64, 512)]
-    waits[cores].append(seconds(layer, 512) * 1e3)
+recurrent, layer = nn.GRU(64, 64, batch_first=True), nn.Linear(64, 64)
+jobs = (recurrent, 64), (recurrent, 512), (layer, 512)
+threads = torch.get_num_threads()
+rounds = []
+for _ in range(25):  # in turns, so that a busy moment meets both
+    for cores in (1, 2):
+        torch.set_num_threads(cores)
+        rounds.append([seconds(*job) * 1e3 for job in jobs])
 torch.set_num_threads(threads)
+waits = {cores: np.min(rounds[cores - 1 :: 2], 0) for cores in (1, 2)}  # the shortest
 
-assert waits[1][1] > 3 * waits[1][0] and waits[1][1] > 3 * waits[1][2]
-assert waits[2][1] > 0.7 * waits[1][1]
+for short, far, at_once in waits.values():
+    assert far > 3 * short and far > 3 * at_once
+assert waits[2][1] > 0.6 * waits[1][1]  # half, if the second core took its share
 for cores, (short, far, at_once) in waits.items():
     note(
         **{
@@ -446,14 +453,13 @@ for cores, (short, far, at_once) in waits.items():
         }
     )
 
-#     cores  GRU, length 64  GRU, length 512  one layer on all 512
-#     1      0.8 ms          6.6 ms           0.05 ms
-#     2      7.7 ms          31.0 ms          10.47 ms
+#     threads  GRU, length 64  GRU, length 512  one layer on all 512
+#     1        0.8 ms          6.6 ms           0.05 ms
+#     2        7.7 ms          31.0 ms          10.47 ms
 
 # One vector, one step at a time:
 
-# A GRU spells 100% of four letters from its last state, and 49.4 ± 0.6% of sixteen.
-# Gates choose what goes into the vector; what does not fit is lost. And reading takes
-# as many steps as there are positions, one after the other, on however many cores. Both
-# would go away if the network could look back at all it has read, instead of carrying
-# it along. That is attention, the next stop of the map, still being written.
+# After 200 steps of training a GRU spells 100% of four letters from its last state, and
+# 47.3 ± 0.6% of sixteen. And reading takes as many steps as there are positions, one
+# after the other. Both would go away if the network could look back at all it has read,
+# instead of carrying it along, and if it did so for all positions at once.

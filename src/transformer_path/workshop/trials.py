@@ -35,7 +35,7 @@ class Trial(NamedTuple):
 
 
 class AdamEach(torch.optim.Adam):
-    """Adam for :class:`~transformer_path.workshop.ensembles.Several` models, with a learning rate for each.
+    """Adam for models side by side, with a learning rate for each.
 
     Examples
     --------

@@ -33,7 +33,7 @@ WORDS = {
     "feedforward networks": """activation function, bias, dead ReLU, hidden layer,
         initialisation, multilayer perceptron, neuron, nonlinearity, ReLU, sigmoid,
         tanh, universal approximation, vanishing gradient, weight""",
-    "recurrent networks": """bidirectional, BPTT, cell state,
+    "recurrent networks": """bidirectional, BPTT, cell state, critical path,
         exploding gradient, forget gate, gate, gradient clipping, GRU, hidden state,
         LSTM, recurrent network, reset gate, RNN, spectral radius, unrolling,
         update gate""",

@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,8 +8,9 @@ import torch
 from torch import nn
 
 from transformer_path.workshop import leaderboard
-from transformer_path.workshop.batches import minibatches
+from transformer_path.workshop.batches import minibatches, stacked
 from transformer_path.workshop.datasets import Examples, Splits
+from transformer_path.workshop.ensembles import Several, each
 from transformer_path.workshop.leaderboard import (
     PUBLISHED,
     Row,
@@ -20,7 +22,7 @@ from transformer_path.workshop.leaderboard import (
     spread,
 )
 from transformer_path.workshop.palette import MARKERS
-from transformer_path.workshop.scores import accuracy
+from transformer_path.workshop.scores import accuracy, classification_loss
 from transformer_path.workshop.training import fit, seeded
 
 GENERATOR = torch.Generator().manual_seed(0)
@@ -55,6 +57,14 @@ def train(model, examples, seed, lr=0.1, steps=30):
     optimizer = torch.optim.SGD(model.parameters(), lr)
     batch = minibatches(examples, 25, seed=seed)
     fit(model, batch, optimizer=optimizer, steps=steps, seed=seed, progress=False)
+
+
+def train_together(models, examples, seeds, lr=0.1, steps=30):
+    assert isinstance(models, Several)
+    optimizer = torch.optim.SGD(models.parameters(), lr)
+    batch = stacked([minibatches(examples, 25, seed=seed) for seed in seeds])
+    loss = each(classification_loss)
+    fit(models, batch, loss=loss, optimizer=optimizer, steps=steps, progress=False)
 
 
 def short(train=train, candidates=CANDIDATES, **options):
@@ -142,6 +152,20 @@ def test_of_equals_the_first_is_chosen():
     offers = [{"steps": 2, "lr": 0.0}, {"steps": 1, "lr": 0.0}]
     examples, validation, _ = SPLITS
     assert choose(linear, train, offers, examples, validation, [0]) is offers[0]
+
+
+def test_side_by_side_the_row_is_the_same_but_for_its_time():
+    alone, beside = short(), short(train_together, together=True)
+    assert beside == replace(alone, seconds=beside.seconds)
+
+
+def test_side_by_side_a_model_costs_its_share(monkeypatch):
+    """Three models in twelve seconds cost four each."""
+    clock = iter([100.0, 112.0])
+    monkeypatch.setattr(leaderboard, "perf_counter", lambda: next(clock))
+    seeds = range(3)
+    fitted = refit(linear, train_together, {}, SPLITS.train, seeds, together=True)
+    assert [seconds for _, seconds in fitted] == [4.0] * 3
 
 
 def test_a_single_candidate_costs_nothing():

@@ -19,6 +19,7 @@ from torch import nn
 from tqdm import tqdm
 
 from transformer_path.workshop.datasets import Examples, Splits, mnist1d
+from transformer_path.workshop.ensembles import Several
 from transformer_path.workshop.notes import note
 from transformer_path.workshop.palette import MARKERS
 from transformer_path.workshop.scores import accuracy
@@ -99,6 +100,7 @@ def measure(
     *,
     architecture: str | None = None,
     seeds: Iterable[int] = range(5),
+    together: bool = False,
     progress: bool = True,
 ) -> Row:
     """Measure one architecture on MNIST-1D, in order and with positions shuffled.
@@ -121,6 +123,10 @@ def measure(
         Whose colour the row wears; known for the names in :data:`PUBLISHED`.
     seeds : iterable of int
         One model each.
+    together : bool
+        Train the models of all seeds side by side: ``train`` is given one
+        :class:`~transformer_path.workshop.ensembles.Several` and the list of seeds. The
+        training time of one model is then the time of all, divided by their number.
     progress : bool
         Show a progress bar over the models.
 
@@ -152,9 +158,11 @@ def measure(
         plain.validation,
         seeds[:2],
         progress,
+        together,
     )
-    models = refit(build, train, chosen, joined(plain), seeds, progress)
-    blind = refit(build, train, chosen, joined(shuffled), seeds, progress)
+    how = (seeds, progress, together)
+    models = refit(build, train, chosen, joined(plain), *how)
+    blind = refit(build, train, chosen, joined(shuffled), *how)
     return Row(
         name=name,
         architecture=colour,
@@ -174,6 +182,7 @@ def choose(
     validation: Examples,
     seeds: Sequence[int],
     progress: bool = False,
+    together: bool = False,
 ) -> Candidate:
     """Give the candidate with the best accuracy on validation, the first of equals."""
     if not candidates:
@@ -182,7 +191,7 @@ def choose(
         return candidates[0]
     scores: list[float] = []
     for candidate in _bar(candidates, "choosing", progress):
-        models = refit(build, train, candidate, examples, seeds)
+        models = refit(build, train, candidate, examples, seeds, together=together)
         scores.append(mean(accuracy(model, validation) for model, _ in models))
     return candidates[scores.index(max(scores))]
 
@@ -194,14 +203,23 @@ def refit(
     examples: Examples,
     seeds: Sequence[int],
     progress: bool = False,
+    together: bool = False,
 ) -> list[tuple[nn.Module, float]]:
     """Fit one model for each seed; with its training time in seconds."""
     if not seeds:
         raise ValueError("seeds is empty; range(5) measures five models.")
-    fitted = []
-    for seed in _bar(seeds, "fitting", progress):
+    models = []
+    for seed in seeds:
         with seeded(seed):
-            model = build(seed)
+            models.append(build(seed))
+    if together:
+        several = Several(models)
+        began = perf_counter()
+        train(several, examples, seeds, **candidate)
+        seconds = (perf_counter() - began) / len(seeds)
+        return [(model, seconds) for model in several.members()]
+    fitted = []
+    for seed, model in _bar(list(zip(seeds, models, strict=True)), "fitting", progress):
         began = perf_counter()
         train(model, examples, seed, **candidate)
         fitted.append((model, perf_counter() - began))

@@ -87,10 +87,27 @@ def papers_gru(answer: object) -> str:
     return "In value and gradient. It needs one product more than torch's."
 
 
+def both_ends(answer: object) -> str:
+    """7.6: from the outputs of both readers the states in which each has ended."""
+
+    def reference(outputs: Tensor) -> Tensor:
+        forwards, backwards = outputs.chunk(2, -1)
+        return torch.cat([forwards[:, -1], backwards[:, 0]], 1)
+
+    generator = torch.Generator().manual_seed(0)
+    cases = []
+    for shape in [(5, 7, 6), (3, 1, 2), (1, 4, 8)]:
+        cases.append((torch.randn(*shape, generator=generator, dtype=torch.float64),))
+    hint = "The first half of the last axis ends at position T - 1, the other at 0."
+    same_function(answer, reference, cases, hint=hint, gradient=True)
+    return "Both have read the whole sequence."
+
+
 CHECKS: dict[str, Callable[[object], str]] = {
     "7.1": seen_it,
     "7.2": half_life,
     "7.3": papers_gru,
+    "7.6": both_ends,
 }
 
 WRONG: dict[str, list[object]] = {
@@ -112,5 +129,15 @@ WRONG: dict[str, list[object]] = {
         lambda x, h, *weights: gru_cell(x, h, *weights) * 0.5,
         lambda _, h: h,
         1,
+    ],
+    "7.6": [
+        lambda outputs: outputs[:, -1],  # one of them has just begun there
+        lambda outputs: outputs[:, 0],
+        lambda outputs: torch.cat([outputs[:, 0], outputs[:, -1]], 1),
+        lambda outputs: torch.cat(
+            [outputs[:, 0].chunk(2, 1)[0], outputs[:, -1].chunk(2, 1)[1]], 1
+        ),
+        lambda outputs: torch.stack([outputs[:, -1], outputs[:, 0]], 1).mean(1),
+        None,
     ],
 }

@@ -7,6 +7,7 @@ import pytest
 
 from transformer_path.workshop.source import files, one_liners, short_functions
 
+
 @pytest.fixture(scope="module")
 def lines():
     return short_functions()
@@ -73,7 +74,9 @@ def test_a_file_is_read_in_the_encoding_it_names(folder):
 
 
 def test_comments_docstrings_and_decorators_are_gone():
-    text = '@cached\ndef f(x, *, y: int=1):\n  "Doc."\n  # why\n  z = x\n  return z + y\n'
+    text = (
+        '@cached\ndef f(x, *, y: int=1):\n  "Doc."\n  # why\n  z = x\n  return z + y\n'
+    )
     assert one(text) == ["def f(x, *, y: int=1): z = x; return z + y"]
 
 
@@ -93,7 +96,9 @@ def test_what_does_not_fit_on_a_line_is_no_line(text):
 
 
 def test_methods_and_inner_functions_count():
-    text = "class A:\n  def f(self): return 1\ndef g(x):\n  def h(): return 2\n  return h"
+    text = (
+        "class A:\n  def f(self): return 1\ndef g(x):\n  def h(): return 2\n  return h"
+    )
     assert one(text) == ["def f(self): return 1", "def h(): return 2"]
 
 

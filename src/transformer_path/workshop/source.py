@@ -1,7 +1,7 @@
 """A text that every reader has: the source of Python's own library.
 
-Nothing is downloaded. What stands in it depends on the version of Python, a little; which
-split a file belongs to depends on its path alone.
+Nothing is downloaded. What stands in it depends, a little, on the version of Python;
+which split a file belongs to depends on its path alone.
 """
 
 import ast

@@ -180,7 +180,7 @@ WRONG: dict[str, list[object]] = {
         1,
     ],
     "7.4": [
-        lambda values, lengths: values.mean(),  # the padding counts
+        lambda values, _: values.mean(),  # the padding counts
         lambda values, lengths: torch.stack(  # a short row weighs as much as a long one
             [row[:n].mean() for row, n in zip(values, lengths, strict=True)]
         ).mean(),
@@ -192,8 +192,8 @@ WRONG: dict[str, list[object]] = {
         0.5,
     ],
     "7.5": [
-        lambda logits, temperature, generator: int(logits.argmax()),
-        lambda logits, temperature, generator: _draw(logits, generator),
+        lambda logits, *_: int(logits.argmax()),
+        lambda logits, _, generator: _draw(logits, generator),
         lambda logits, temperature, generator: _draw(logits * temperature, generator),
         lambda logits, temperature, generator: _draw(  # the softmax twice
             (logits / temperature).softmax(0), generator
@@ -204,7 +204,7 @@ WRONG: dict[str, list[object]] = {
         lambda logits, temperature, generator: (
             _draw(logits / temperature, generator) - 5
         ),
-        lambda logits, temperature: 0,
+        lambda logits, _: int(logits[0]),
         2,
     ],
 }

@@ -29,7 +29,9 @@ def folder(tmp_path):
 def test_every_line_is_python_and_short_enough(lines):
     for line in (line for part in lines for line in part):
         compile(line, "a line", "exec")
-        assert len(line) <= 80 and line.isascii() and "\n" not in line
+        assert len(line) <= 80
+        assert line.isascii()
+        assert "\n" not in line
 
 
 def test_no_line_is_in_two_splits_and_none_is_there_twice(lines):

@@ -37,6 +37,8 @@ WORDS = {
         exploding gradient, forget gate, gate, gradient clipping, GRU, hidden state,
         LSTM, recurrent network, reset gate, RNN, spectral radius, unrolling,
         update gate""",
+    "a model of characters": """bigram, bits per character, language model, n-gram,
+        padding, sampling, teacher forcing, temperature, unigram""",
     "training and overfitting": """batch size, condition number, dropout,
         early stopping, epoch, generalisation gap, inductive bias,
         learning rate schedule, minibatch, momentum, optimiser, regularisation,

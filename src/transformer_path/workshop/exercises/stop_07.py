@@ -10,8 +10,8 @@ from transformer_path.networks.feedforward import linear
 from transformer_path.sequences.recurrent import gru_cell, rnn_cell
 
 from ._compare import as_numbers, same_number
-from ._functions import same_function
-from ._words import different
+from ._functions import call, same_function
+from ._words import different, kind
 
 
 def seen_it(answer: object) -> str:
@@ -87,6 +87,61 @@ def papers_gru(answer: object) -> str:
     return "In value and gradient. It needs one product more than torch's."
 
 
+def mean_of_what_is_real(answer: object) -> str:
+    """7.4: a function answer(values, lengths), the mean over the real positions."""
+
+    def reference(values: Tensor, lengths: Tensor) -> Tensor:
+        return values[_real(values, lengths)].mean()
+
+    generator = torch.Generator().manual_seed(0)
+    values = torch.randn(5, 7, generator=generator, dtype=torch.float64)
+    lengths = torch.tensor([7, 2, 5, 1, 2])
+    hint = "Every real position counts once, whichever row it stands in."
+    same_function(answer, reference, [(values, lengths)], hint=hint, gradient=True)
+    shorter = torch.tensor([3, 2, 6, 1, 2])  # no row reaches the end
+    same_function(answer, reference, [(values, shorter)], hint=hint, gradient=True)
+    dirty = values.masked_fill(~_real(values, lengths), float("nan"))
+    hint = "Here NaN stands in the padding, and NaN * 0 is NaN: choose, not multiply."
+    same_function(answer, reference, [(dirty, lengths)], hint=hint, gradient=True)
+    return "A long line has more characters, and so more weight."
+
+
+def one_character(answer: object) -> str:
+    """7.5: a function answer(logits, temperature, generator) that draws one index."""
+    logits = torch.tensor([2.0, -1.0, 0.5, 1.0, -30.0])
+    names = ["logits", "temperature", "generator"]
+    hint = "Divide the logits by the temperature, then softmax, then draw."
+    for temperature in (1.0, 0.5, 3.0):
+        wanted = (logits / temperature).softmax(0)
+        counts = torch.zeros(5)
+        for seed in range(2000):
+            generator = torch.Generator().manual_seed(seed)
+            drawn = call(answer, (logits, temperature, generator), names, hint)
+            if isinstance(drawn, bool) or not isinstance(drawn, int):
+                raise different(
+                    f"answer(logits, temperature, generator) is {kind(drawn)}; an "
+                    "index was expected, as an int.",
+                    hint,
+                )
+            if not 0 <= drawn < 5:
+                raise different(
+                    f"answer(logits, temperature, generator) is {drawn}; five logits "
+                    "have the indices 0 to 4.",
+                    hint,
+                )
+            counts[drawn] += 1
+        shares = counts / counts.sum()
+        worst = int((shares - wanted).abs().argmax())
+        if abs(shares[worst] - wanted[worst]) > 0.05:
+            raise different(
+                f"At temperature {temperature:g} the index {worst} was drawn in "
+                f"{shares[worst]:.0%} of 2000 draws, each with a generator of its own; "
+                f"expected about {wanted[worst]:.0%}.",
+                hint,
+            )
+    return "Draw, read, draw again: this is all there is to writing."
+
+
 def both_ends(answer: object) -> str:
     """7.6: from the outputs of both readers the states in which each has ended."""
 
@@ -107,8 +162,19 @@ CHECKS: dict[str, Callable[[object], str]] = {
     "7.1": seen_it,
     "7.2": half_life,
     "7.3": papers_gru,
+    "7.4": mean_of_what_is_real,
+    "7.5": one_character,
     "7.6": both_ends,
 }
+
+
+def _real(values: Tensor, lengths: Tensor) -> Tensor:
+    return torch.arange(values.shape[1]) < lengths[:, None]
+
+
+def _draw(logits: Tensor, generator: torch.Generator) -> int:
+    return int(torch.multinomial(logits.softmax(0), 1, generator=generator))
+
 
 WRONG: dict[str, list[object]] = {
     "7.1": [
@@ -129,6 +195,34 @@ WRONG: dict[str, list[object]] = {
         lambda x, h, *weights: gru_cell(x, h, *weights) * 0.5,
         lambda _, h: h,
         1,
+    ],
+    "7.4": [
+        lambda values, _: values.mean(),  # the padding counts
+        lambda values, lengths: torch.stack(  # a short row weighs as much as a long one
+            [row[:n].mean() for row, n in zip(values, lengths, strict=True)]
+        ).mean(),
+        lambda values, lengths: (values * _real(values, lengths)).sum() / lengths.sum(),
+        lambda values, lengths: values[_real(values, lengths)].sum() / values.numel(),
+        lambda values, lengths: values[_real(values, lengths + 1)].mean(),  # one more
+        lambda values, lengths: values[_real(values, lengths)].mean().item(),
+        lambda values: values.mean(),
+        0.5,
+    ],
+    "7.5": [
+        lambda logits, *_: int(logits.argmax()),
+        lambda logits, _, generator: _draw(logits, generator),
+        lambda logits, temperature, generator: _draw(logits * temperature, generator),
+        lambda logits, temperature, generator: _draw(  # the softmax twice
+            (logits / temperature).softmax(0), generator
+        ),
+        lambda logits, temperature, generator: torch.multinomial(
+            (logits / temperature).softmax(0), 1, generator=generator
+        ),
+        lambda logits, temperature, generator: (
+            _draw(logits / temperature, generator) - 5
+        ),
+        lambda logits, _: int(logits[0]),
+        2,
     ],
     "7.6": [
         lambda outputs: outputs[:, -1],  # one of them has just begun there

@@ -32,7 +32,7 @@ def xavier(n_in: int, n_out: int) -> float:
     return math.sqrt(2 / (n_in + n_out))
 
 
-def he(n_in: int, n_out: int) -> float:  # noqa: ARG001 - called as xavier is
+def he(n_in: int, _n_out: int) -> float:
     """Give the standard deviation that makes up for what a ReLU takes away.
 
     References

@@ -128,7 +128,6 @@ def one_character(answer: object) -> str:
     return "Draw, read, draw again: this is all there is to writing."
 
 
-<<<<<<< HEAD
 def both_ends(answer: object) -> str:
     """7.6: from the outputs of both readers the states in which each has ended."""
 
@@ -143,24 +142,6 @@ def both_ends(answer: object) -> str:
     hint = "The first half of the last axis ends at position T - 1, the other at 0."
     same_function(answer, reference, cases, hint=hint, gradient=True)
     return "Both have read the whole sequence."
-=======
-def _index(answer: object, logits: Tensor, temperature: float, hint: str) -> int:
-    """Draw once, and make sure that it is an index."""
-    drawn = call(answer, (logits, temperature), ["logits", "temperature"], hint)
-    if isinstance(drawn, bool) or not isinstance(drawn, int):
-        raise different(
-            f"answer(logits, temperature) is {kind(drawn)}; an index was expected, as "
-            "an int.",
-            hint,
-        )
-    if not 0 <= drawn < len(logits):
-        raise different(
-            f"answer(logits, temperature) is {drawn}; {len(logits)} logits have the "
-            f"indices 0 to {len(logits) - 1}.",
-            hint,
-        )
-    return drawn
->>>>>>> chars
 
 
 CHECKS: dict[str, Callable[[object], str]] = {
@@ -179,6 +160,24 @@ def _real(values: Tensor, lengths: Tensor) -> Tensor:
 
 def _draw(logits: Tensor) -> int:
     return int(logits.softmax(0).multinomial(1))
+
+
+def _index(answer: object, logits: Tensor, temperature: float, hint: str) -> int:
+    """Draw once, and make sure that it is an index."""
+    drawn = call(answer, (logits, temperature), ["logits", "temperature"], hint)
+    if isinstance(drawn, bool) or not isinstance(drawn, int):
+        raise different(
+            f"answer(logits, temperature) is {kind(drawn)}; an index was expected, as "
+            "an int.",
+            hint,
+        )
+    if not 0 <= drawn < len(logits):
+        raise different(
+            f"answer(logits, temperature) is {drawn}; {len(logits)} logits have the "
+            f"indices 0 to {len(logits) - 1}.",
+            hint,
+        )
+    return drawn
 
 
 WRONG: dict[str, list[object]] = {

@@ -70,9 +70,9 @@ note(
 # The idea: fill up, and count only what is real
 # ==============================================
 
-# Fill the short sequences up to the length of the longest one. In the chapter on
-# convolution padding made room for a kernel. Here it makes rows equally long, and it
-# comes with a second tensor that says how long each row really is:
+# Fill the short sequences up to the length of the longest one. This is padding, as at
+# the ends of a series that is convolved. Here it comes with a second tensor, which says
+# how long each row really is:
 
 def padded(sequences):
     """Give one tensor, (B, T, C), with zeros at the ends, and the lengths, (B,)."""
@@ -472,7 +472,7 @@ note(
 
 # At 1.5 4% of the lines are valid. The temperature trades correctness for variety, and
 # neither end is what you want. Still, the model does not recite: at every temperature
-# at least 100% of its lines stand nowhere in the training set.
+# 100% of its lines, in whole percent, or more stand nowhere in the training set.
 
 
 # Where it fails
@@ -585,8 +585,8 @@ label = {"alone": "GRU alone", "own": "looks back", "another": "looks at another
 again = {label[name]: costs(name, repeated)[:3] for name in paid}
 cheap = {label[name]: costs(name, real & ~repeated)[:3] for name in paid}
 fig, ax = plots.figure(4.9, 1.9)
-plots.dots(ax, again, "rnn", hollow=cheap)
 ax.set(xlabel="bits per character", xlim=(0, 4.2))
+plots.dots(ax, again, "rnn", hollow=cheap)
 
 alone, back, another = (costs(name, repeated) for name in ("alone", "own", "another"))
 once, elsewhere = costs("alone", first), costs("alone", real & ~repeated)

@@ -422,9 +422,8 @@ for (reach, runs), color in zip(curves.items(), ["linear", "ink-2", "cnn"]):
     ax.plot(distances, runs.mean(0), color=plots.LIGHT[color], lw=1.8)
     plots.label(ax, at - 1, 1.0, name, color, "above")
 
-near, far = (two_events(2000, seed=10**6, distance=d) for d in (8, 16))
-longer = read((1, 1, 1), [8, 8, 8, 16, 16], steps=1200)
-overlap, apart = accuracies(longer[:3], near), accuracies(longer[3:], far)
+far = two_events(2000, seed=10**6, distance=16)
+apart = accuracies(read((1, 1, 1), [16, 16], steps=1200), far)
 wider = accuracies(read((1, 1, 1), [16, 16], width=24), far)
 placed = accuracies(read((1, 1, 1), [16, 16], place=True), far)
 
@@ -440,7 +439,7 @@ for reach, runs in curves.items():
         assert (beyond.mean(0) - 0.5).abs().max() < 0.06
 for found in (apart, wider):
     assert (found - 0.5).abs().max() < 0.06
-assert placed.min() > 0.95 and overlap.max() > 0.6
+assert placed.min() > 0.95
 note(
     reader_weights=f"{weights.pop():,}",
     apart=f"{spread(apart)}%",
@@ -454,6 +453,10 @@ assert curves[27].min() > 0.98
 # The accuracy stays near 100% as long as both spikes fit into the receptive field with
 # a position to spare, and is at chance from the distance R on. Nothing but the dilation
 # differs between the three: each has 962 parameters and was trained alike.
+
+# Why 16, and not 8? Windows of 7 around spikes that are 8 apart still share positions,
+# and the noise on these says a little about which spike came first. From a distance of
+# 2R - 1 = 13 on, no position is shared.
 
 # Beyond the receptive field:
 

@@ -28,7 +28,6 @@ script.start()
 # step, what to keep?
 
 from functools import partial
-from time import perf_counter
 
 import numpy as np
 import torch
@@ -49,7 +48,6 @@ from transformer_path.workshop.memory import Reader, adding, recall
 from transformer_path.workshop.notes import note
 from transformer_path.workshop.scores import (
     accuracy,
-    classification_loss,
     regression_loss,
 )
 from transformer_path.workshop.training import seeded
@@ -239,7 +237,7 @@ note(
 # 95% kept.
 
 class Gated(nn.Module):
-    """A GRU of 32 units; where ``sees`` is 0, its gates have nothing but their biases."""
+    """A GRU of 32 units; with ``sees`` at 0, its gates have nothing but biases."""
 
     def __init__(self, n_in, bias, sees):
         super().__init__()
@@ -295,7 +293,9 @@ plots.dots(ax, errors, "rnn")
 ax.set(xlabel="mean squared error", xlim=(-0.005, 0.2))
 plots.level(ax, x=1 / 6)
 
-sizes = [sum(p.numel() for p in build().parameters()) for build in (plain, gated["sees"])]
+sizes = [
+    sum(p.numel() for p in build().parameters()) for build in (plain, gated["sees"])
+]
 assert sizes[0] > sizes[1]
 assert errors["GRU"].max() < 0.02
 assert min(errors["plain, 64 units"].min(), errors["GRU, blind gates"].min()) > 0.12
@@ -417,49 +417,9 @@ note(
 # position, half the training is enough for 100%. The network has read them all; to
 # carry them to the end is what is hard.
 
-# And there is the time. A step cannot begin before the step before it has ended. For
-# one sequence of length 512 a GRU of 64 units takes several times as long as for one of
-# 64, and a second core is of little use: it could share the work of a step, not begin
-# the next one. A linear layer that treats all positions at once has nothing to wait
-# for.
-
-def seconds(module, length):
-    x, began = torch.randn(1, length, 64), perf_counter()
-    with torch.no_grad():
-        module(x)
-    return perf_counter() - began
-
-
-recurrent, layer = nn.GRU(64, 64, batch_first=True), nn.Linear(64, 64)
-jobs = (recurrent, 64), (recurrent, 512), (layer, 512)
-threads = torch.get_num_threads()
-rounds = []
-for _ in range(25):  # in turns, so that a busy moment meets both
-    for cores in (1, 2):
-        torch.set_num_threads(cores)
-        rounds.append([seconds(*job) * 1e3 for job in jobs])
-torch.set_num_threads(threads)
-waits = {cores: np.min(rounds[cores - 1 :: 2], 0) for cores in (1, 2)}  # the shortest
-
-for short, far, at_once in waits.values():
-    assert far > 3 * short and far > 3 * at_once
-assert waits[2][1] > 0.6 * waits[1][1]  # half, if the second core took its share
-for cores, (short, far, at_once) in waits.items():
-    note(
-        **{
-            f"time_{cores}_64": f"{short:.1f} ms",
-            f"time_{cores}_512": f"{far:.1f} ms",
-            f"time_{cores}_layer": f"{at_once:.2f} ms",
-        }
-    )
-
-#     threads  GRU, length 64  GRU, length 512  one layer on all 512
-#     1        0.8 ms          6.6 ms           0.05 ms
-#     2        7.7 ms          31.0 ms          10.47 ms
-
-# One vector, one step at a time:
+# One vector:
 
 # After 200 steps of training a GRU spells 100% of four letters from its last state, and
-# 47.3 ± 0.6% of sixteen. And reading takes as many steps as there are positions, one
-# after the other. Both would go away if the network could look back at all it has read,
-# instead of carrying it along, and if it did so for all positions at once.
+# 47.3 ± 0.6% of sixteen. It would be easier if the network could look back at all it
+# has read, instead of carrying it along. Before it learns to, two pages put it to work:
+# on text, and on the leaderboard.

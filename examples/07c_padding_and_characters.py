@@ -536,7 +536,7 @@ def mix(p, votes, begun, share):
     return (1 - weight) * p + weight * votes
 
 def chosen(p, votes, begun):
-    """The weight of the votes that is best on the validation split, for 0 to 3 letters."""
+    """The best weight of the votes on the validation split, for 0 to 3 letters."""
     share = []
     for k in range(4):
         at = (begun == k) & (validation.y != -100)

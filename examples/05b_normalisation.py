@@ -467,9 +467,9 @@ note(
 
 # The best of the thirty-layer networks get 57 ± 1% of the training series right; a
 # plain network of two layers, tuned with the same care, gets 66 ± 2% with as many steps
-# (validation: 50.3 ± 2.3% and 56.5 ± 1.0%). The repairs make depth possible. On this
-# task, at this width and within these steps, they do not make it worthwhile: what depth
-# is good for has to come from an architecture that has a use for it.
+# (validation: 50.3 ± 2.3% and 55 ± 1%). The repairs make depth possible. On this task,
+# at this width and within these steps, they do not make it worthwhile: what depth is
+# good for has to come from an architecture that has a use for it.
 
 # And the steps themselves have not changed. All weights of all layers still share one
 # learning rate, and move in proportion to their gradients, whatever their size. That is

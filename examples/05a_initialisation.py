@@ -42,7 +42,6 @@ from transformer_path.workshop import plots
 from transformer_path.workshop.batches import minibatches, stacked
 from transformer_path.workshop.datasets import mnist1d
 from transformer_path.workshop.ensembles import Several, each
-from transformer_path.workshop.leaderboard import spread
 from transformer_path.workshop.notes import note
 from transformer_path.workshop.repeats import accuracies, each_rate
 from transformer_path.workshop.scores import classification_loss
@@ -225,8 +224,9 @@ def compared(function, gain):
 
 at_one = {name: compared(function, 1.0) for name, function in functions.items()}
 pair = plots.SideBySide(
-    "root mean squares by layer; forward ReLU falls steadily, tanh and sigmoid stay above "
-    "a tenth; back the sigmoid falls most, ReLU less, tanh little; dots on all lines"
+    "root mean squares by layer; forward ReLU falls steadily, tanh and sigmoid stay "
+    "above a tenth; back the sigmoid falls most, ReLU less, tanh little; dots on all "
+    "lines"
 )
 for side, (what, low) in enumerate((("weighted sums", 1e-6), ("gradient", 1e-20))):
     fig, ax = plots.figure(4.2, 3.1)

@@ -254,8 +254,8 @@ note(**{name: f"{np.mean(ranks):.1f}" for name, ranks in half.items()})
 # ==============
 
 # And then we train them. Every network gets its own learning rate, chosen on the
-# validation split from three (around the best of those that were tried before); 500
-# steps with minibatches of 50, a rate that fades to zero; three seeds, and six without
+# validation split from three (around the best of those that were tried before); 450
+# steps with minibatches of 50, a rate that fades to zero; three seeds, and four without
 # residual connections, where the results vary more. A network of two hidden layers,
 # plain, goes along for comparison.
 
@@ -277,8 +277,8 @@ def train(name, options):
         lambda seed: deep(seed, **options),
         data.train,
         rates=rates[name],
-        seeds=range(3 if "residual" in options else 6),
-        steps=500,
+        seeds=range(3 if "residual" in options else 4),
+        steps=450,
         size=50,
         schedule=lambda done: 1 - done,
     )
@@ -332,7 +332,7 @@ at_every_rate = {name: on.mean(1).max() for name, (_, on, _) in trained.items()}
 failing = max(at_every_rate[name] for name in networks if name not in both)
 assert min(fitted[n].mean() for n in both) > failing + 0.1
 assert trained["residual"][1].max() < 0.13
-assert fitted["two layers"].mean() > max(fitted[n].mean() for n in both) + 0.03
+assert fitted["two layers"].mean() > max(fitted[n].mean() for n in both) + 0.02
 assert all(chosen[name] == 1 for name in both)
 for name in ("residual + layer norm", "residual + batch norm"):
     by_one_a_block = (1 + 29 / (2 * x.square().mean().item())) ** 0.5
@@ -342,8 +342,8 @@ for name in ("residual + layer norm", "residual + batch norm"):
 # - layer norm: 0.6; 0.5; 1.0; 22.4 ± 5.8; 22.1 ± 4.8
 # - batch norm: 0.7; 200; 3.9; 22.9 ± 5.2; 22.8 ± 3.0
 # - residual: 7,000; 20,000; 1.1; 10.4 ± 0.3; 9.8 ± 2.3
-# - residual, small branches: 1; 2; 6.1; 52.4 ± 1.9; 46.9 ± 2.6
-# - residual and layer norm: 4; 4; 2.8; 55.2 ± 1.0; 48.9 ± 1.0
+# - residual, small branches: 1; 2; 6.1; 52.4 ± 1.9; 44 ± 1
+# - residual and layer norm: 4; 4; 2.8; 53 ± 1; 48.9 ± 1.0
 # - residual and batch norm: 4; 6; 5.4; 57 ± 1; 50.3 ± 2.3
 
 # Read it line by line (before training: typical values of three seeds; accuracies: mean
@@ -448,8 +448,8 @@ note(
 #    whatever the input. Our layer refuses it, as torch's does.
 # 2. The direction of the momentum. Here it is the share of the new batch, 0.1, as in
 #    torch. Elsewhere the share of the old average has the same name, 0.9. Exchange them
-#    and the running statistics are little more than those of the last batch: 47% right
-#    instead of 50%, with a standard deviation of 2.4 instead of 0.4 points over the
+#    and the running statistics are little more than those of the last batch: 49% right
+#    instead of 50%, with a standard deviation of 2.4 instead of 0.6 points over the
 #    last batches that a network happened to see. It is no disaster, only noise.
 # 3. Which variance. A batch of m is divided by its own standard deviation, the biased
 #    one, with 1/m. What is remembered is the unbiased one, with 1/(m - 1). For m = 50

@@ -466,12 +466,12 @@ note(
     valid_high=f"{spread(valid[:, 5])}%",
     names_low=spread(names[:, 0]),
     names_one=spread(names[:, 4]),
-    new_lines=f"{new.min():.0%}",
+    new_lines=f"{math.floor(100 * new.min())}%",
 )
 
 # The temperature trades correctness for variety, and neither end is what you want.
-# Still, the model does not recite: at every temperature 100% of its lines, in whole
-# percent, or more stand nowhere in the training set.
+# Still, the model does not recite: at every temperature at least 100% of its lines
+# stand nowhere in the training set.
 
 
 # Where it fails

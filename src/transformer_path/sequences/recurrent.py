@@ -270,10 +270,8 @@ class Recurrent(nn.Module, Generic[State]):
         generator: Generator | None = None,
     ) -> None:
         super().__init__()
-        self.n_in, self.d_hidden = (
-            whole("n_in", n_in, 1),
-            whole("d_hidden", d_hidden, 1),
-        )
+        self.n_in = whole("n_in", n_in, 1)
+        self.d_hidden = whole("d_hidden", d_hidden, 1)
         self.n_layers = whole("n_layers", n_layers, 1)
         self.directions = ["", "_reverse"] if bidirectional else [""]
         rows, limit = self.sums * d_hidden, d_hidden**-0.5

@@ -126,6 +126,8 @@ def one_liners(tree: ast.AST) -> Iterator[str]:
         if not isinstance(node, ast.FunctionDef):
             continue
         body = node.body[ast.get_docstring(node) is not None :]
+        if any(hasattr(part, "body") or hasattr(part, "cases") for part in body):
+            continue  # a loop, a branch, a block: more than one line
         inside = "; ".join(ast.unparse(statement) for statement in body)
         line = f"def {node.name}({ast.unparse(node.args)}): {inside}"
         alone = not any(isinstance(statement, ast.Nonlocal) for statement in body)

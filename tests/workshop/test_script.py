@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from transformer_path.workshop import script
+
 SRC = Path(__file__).parents[2] / "src"
 SCRIPT = """
 from transformer_path.workshop import script
@@ -49,25 +51,30 @@ def run(folder, *arguments, **environment):
     return done.returncode, done.stdout, done.stderr.decode()
 
 
-@pytest.mark.parametrize("environment", [{}, {"OMP_NUM_THREADS": "3"}])
-def test_one_thread_whatever_the_environment_says(tmp_path, environment):
-    environment = environment | {"PYTHONIOENCODING": "utf-8"}
-    code, out, err = run(tmp_path, **environment)
+@pytest.fixture(scope="module")
+def with_figures(tmp_path_factory):
+    """A run that saves its figures, on a terminal that lacks a sign."""
+    folder = tmp_path_factory.mktemp("script")
+    return folder, run(folder, "--figures", "a/b", PYTHONIOENCODING="cp1252")
+
+
+def test_one_thread_whatever_the_environment_says(tmp_path):
+    code, out, err = run(tmp_path, OMP_NUM_THREADS="3", PYTHONIOENCODING="utf-8")
     assert (code, err) == (0, "")
     assert out.decode("utf-8").splitlines() == ["True {1} 1", "− ×"]
     assert [path.name for path in tmp_path.iterdir()] == ["script.py"]
 
 
-def test_a_terminal_that_lacks_a_sign_gets_its_name(tmp_path):
-    code, out, err = run(tmp_path, PYTHONIOENCODING="cp1252")
+def test_a_terminal_that_lacks_a_sign_gets_its_name(with_figures):
+    _, (code, out, err) = with_figures
     assert (code, err) == (0, "")
     assert out.decode("cp1252").splitlines()[1] == r"\N{MINUS SIGN} ×"
 
 
-def test_figures_are_saved_in_a_folder_that_need_not_exist(tmp_path):
-    code, _, err = run(tmp_path, "--figures", "a/b")
+def test_figures_are_saved_in_a_folder_that_need_not_exist(with_figures):
+    folder, (code, _, err) = with_figures
     assert (code, err) == (0, "")
-    line, figure, stepper = sorted((tmp_path / "a" / "b").iterdir())
+    line, figure, stepper = sorted((folder / "a" / "b").iterdir())
     assert (figure.name, stepper.name) == ("figure-01.svg", "stepper-01.html")
     assert line.name == "explorable-02.html"
     assert "<svg" in figure.read_text("utf-8")
@@ -75,7 +82,10 @@ def test_figures_are_saved_in_a_folder_that_need_not_exist(tmp_path):
     assert "slope 1" in line.read_text("utf-8")
 
 
-def test_an_unknown_option_is_refused_before_any_work(tmp_path):
-    code, out, err = run(tmp_path, "--pictures")
-    assert (code, out) == (2, b"")
-    assert "--figures FOLDER" in err
+def test_an_unknown_option_is_refused_before_any_work(capsys, tmp_path):
+    wanted = ["--figures", str(tmp_path / "a"), "--pictures"]
+    with pytest.raises(SystemExit) as refused:
+        script.start(wanted)
+    assert refused.value.code == 2
+    assert "--figures FOLDER" in capsys.readouterr().err
+    assert not any(tmp_path.iterdir())

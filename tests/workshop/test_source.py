@@ -8,11 +8,6 @@ import pytest
 from transformer_path.workshop.source import files, one_liners, short_functions
 
 
-@pytest.fixture(scope="module")
-def lines():
-    return short_functions()
-
-
 def one(text):
     return list(one_liners(ast.parse(text)))
 
@@ -26,17 +21,15 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_every_line_is_python_and_short_enough(lines):
-    for line in (line for part in lines for line in part):
+def test_lines_of_the_library():
+    lines = short_functions()  # all of it is parsed, once for both halves of this test
+    together = [line for part in lines for line in part]
+    for line in together:
         compile(line, "a line", "exec")
         assert len(line) <= 80
         assert line.isascii()
         assert "\n" not in line
-
-
-def test_no_line_is_in_two_splits_and_none_is_there_twice(lines):
-    together = [line for part in lines for line in part]
-    assert len(together) == len(set(together)) > 1000
+    assert len(together) == len(set(together)) > 1000  # none is in two splits
     assert len(lines.train) > 3 * len(lines.test) > 300 < 3 * len(lines.validation)
 
 

@@ -91,7 +91,7 @@ def short_functions(folder: Path | str | None = None, *, longest: int = 80) -> T
 
     Examples
     --------
-    >>> lines = short_functions()
+    >>> lines = short_functions(Path(ast.__file__).parent / "asyncio")
     >>> set(lines.train) & set(lines.test)
     set()
     >>> compile(lines.test[0], "a line", "exec") is not None

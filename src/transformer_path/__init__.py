@@ -11,6 +11,7 @@ Read the modules in this order; each one imports only from those before it.
 7. :mod:`transformer_path.networks.regularization`
 8. :mod:`transformer_path.sequences.convolution`
 9. :mod:`transformer_path.sequences.recurrent`
+10. :mod:`transformer_path.sequences.seq2seq`
 
 What every chapter shares (data, training, figures, exercises) lies in
 :mod:`transformer_path.workshop`.

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from transformer_path.sequences.recurrent import GRU, gru_cell
 from transformer_path.workshop._inputs import whole
-from transformer_path.workshop.vocabulary import BEGIN, END, PADDING
+from transformer_path.workshop.vocabulary import BEGIN, END, PADDING, look_up
 
 
 def attend(scores: Tensor, values: Tensor, alive: Tensor) -> tuple[Tensor, Tensor]:
@@ -173,7 +173,7 @@ class EncoderDecoder(nn.Module):
     def encode(self, source: Tensor) -> Memory:
         """Read the source, (B, T)."""
         alive = source != PADDING
-        states, last = self.encoder(_embed(self.source, source), alive=alive)
+        states, last = self.encoder(look_up(self.source, source), alive=alive)
         return Memory(states, alive, last.transpose(0, 1).flatten(1))
 
     def start(self, memory: Memory) -> Tensor:
@@ -200,7 +200,7 @@ class EncoderDecoder(nn.Module):
         if self.score is not None:
             scores = self.score(state, memory.states)
             context, weights = attend(scores, memory.states, memory.alive)
-        x = torch.cat([_embed(self.target, word), context], -1)
+        x = torch.cat([look_up(self.target, word), context], -1)
         state = gru_cell(x, state, *self.decoder.parameters())
         return self.readout(torch.cat([state, context], -1)), state, weights
 
@@ -331,16 +331,3 @@ def _score(name: str, n_query: int, n_key: int) -> nn.Module | None:
         f"score={name!r} is no kind of attention; expected 'additive', "
         "'multiplicative' or, for a fixed vector, 'none'."
     )
-
-
-def _embed(embedding: nn.Embedding, words: Tensor) -> Tensor:
-    """Look words up; say which words there are if one is none of them."""
-    try:
-        found: Tensor = embedding(words)
-    except (IndexError, RuntimeError) as error:
-        raise ValueError(
-            f"words of shape {tuple(words.shape)} and type {words.dtype}, from "
-            f"{words.min()} to {words.max()}; expected whole numbers from 0 to "
-            f"{embedding.num_embeddings - 1}, as Vocabulary.batch gives them."
-        ) from error
-    return found

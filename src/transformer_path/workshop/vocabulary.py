@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 PADDING, BEGIN, END = 0, 1, 2
 
@@ -89,4 +89,35 @@ class Vocabulary:
                 [4, 3, 2]])
         """
         rows = [torch.tensor(self.encode(sentence)) for sentence in sentences]
-        return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
+        return nn.utils.rnn.pad_sequence(rows, batch_first=True)
+
+
+def look_up(embedding: nn.Embedding, words: Tensor) -> Tensor:
+    """Give each word's numbers.
+
+    Shapes
+    ------
+    words
+        (B, T), int64
+    result
+        (B, T, C)
+
+    Raises
+    ------
+    ValueError
+        If one of them is no word of the vocabulary.
+
+    Examples
+    --------
+    >>> look_up(nn.Embedding(5, 3), torch.tensor([[1, 4]])).shape
+    torch.Size([1, 2, 3])
+    """
+    try:
+        found: Tensor = embedding(words)
+    except (IndexError, RuntimeError) as error:
+        raise ValueError(
+            f"words of shape {tuple(words.shape)} and type {words.dtype}, from "
+            f"{words.min()} to {words.max()}; expected whole numbers from 0 to "
+            f"{embedding.num_embeddings - 1}, as Vocabulary.batch gives them."
+        ) from error
+    return found

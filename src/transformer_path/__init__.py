@@ -11,6 +11,11 @@ Read the modules in this order; each one imports only from those before it.
 7. :mod:`transformer_path.networks.regularization`
 8. :mod:`transformer_path.sequences.convolution`
 9. :mod:`transformer_path.sequences.recurrent`
+10. :mod:`transformer_path.sequences.seq2seq`
+11. :mod:`transformer_path.transformer.attention`
+12. :mod:`transformer_path.transformer.blocks`
+13. :mod:`transformer_path.transformer.encoder_decoder`
+14. :mod:`transformer_path.transformer.recipe`
 
 What every chapter shares (data, training, figures, exercises) lies in
 :mod:`transformer_path.workshop`.

@@ -207,10 +207,11 @@ def test_reading_on_with_the_state_is_reading_at_once(kind):
     assert not torch.allclose(network(x[:, 3:])[0], second)  # the state is used
 
 
-def test_lengths_may_be_a_tensor_or_a_list():
+def test_lengths_may_be_a_tensor_or_a_list_or_a_mask():
     gru, x = GRU(3, 5, generator=seeded()), torch.ones(2, 4, 3)
     a, b = gru(x, lengths=[2, 4])[0], gru(x, lengths=torch.tensor([2, 4]))[0]
     assert torch.equal(a, b)
+    assert torch.equal(a, gru(x, alive=torch.tensor([[1, 1, 0, 0], [1] * 4]).bool())[0])
     assert not torch.equal(a, gru(x)[0])
 
 

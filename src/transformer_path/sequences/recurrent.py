@@ -290,6 +290,7 @@ class Recurrent(nn.Module, Generic[State]):
         state: State | None = None,
         *,
         lengths: Tensor | Sequence[int] | None = None,
+        alive: Tensor | None = None,
     ) -> tuple[Tensor, State]:
         """Read a batch of sequences.
 
@@ -302,6 +303,8 @@ class Recurrent(nn.Module, Generic[State]):
         lengths : Tensor or sequence of int, optional
             How many positions of each sequence count. What stands after them changes
             nothing, and its outputs are 0.
+        alive : Tensor, optional
+            The same as a mask, in place of ``lengths``: True where a position counts.
 
         Shapes
         ------
@@ -312,6 +315,8 @@ class Recurrent(nn.Module, Generic[State]):
             backwards, forwards and so on
         lengths
             (B,)
+        alive
+            (B, T), bool
         result
             the outputs of the last layer at each position, (B, T, d_hidden), twice as
             wide if bidirectional; and the state of each layer after its last step
@@ -324,7 +329,7 @@ class Recurrent(nn.Module, Generic[State]):
         self._check_sequences(x)
         state = self._start(x) if state is None else state
         self._check_state(x, state)
-        alive = None if lengths is None else _alive(x, lengths)
+        alive = alive if lengths is None else _alive(x, lengths)
         last: list[State] = []
         for layer in range(self.n_layers):
             outputs = []

@@ -1,0 +1,1 @@
+"""Attention, and the architecture that is made of it."""

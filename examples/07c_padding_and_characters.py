@@ -384,7 +384,7 @@ note(
 #     bigram                          3.44
 #     the best of the counts, n = 7   1.84
 #     GRU, 64 units, three seeds      2.05 ± 0.03
-#     GRU, 128 units                  1.88
+#     GRU, 128 units                  1.9
 
 # The GRU is far below the bigram, and the wider one below the narrower ones. But after
 # so few steps a table of counts that looks at 6 characters and forgets the rest is
@@ -462,7 +462,7 @@ def whole(values):
 
 
 assert (valid[:, 3:5] > valid[:, 4:] + 0.05).all() and valid[:, 5].max() < 0.2
-assert (names[:, 4] > names[:, 0] + 0.5).all() and new.min() > 0.98
+assert names[:, 0].max() < 0.2 and names[:, 4].min() > 0.8 and new.min() > 0.98
 note(
     valid_mid=f"{spread(valid[:, 3])}%",
     valid_one=f"{spread(valid[:, 4])}%",
@@ -634,9 +634,9 @@ note(
 )
 
 # With the look back, a character of a repeated word costs 1.22 ± 0.01 bits in place of
-# 3.35 ± 0.07, and 1.19 with the wide GRU. Only 7% of the characters are of this kind,
-# and yet the whole text gets cheaper by 0.14 bits a character. Is it only that two
-# models together are better than one? The same crutch on another line, with weights
+# 3.35 ± 0.07, and 1.2 with the wide GRU. Only 7% of the characters are of this kind,
+# and yet the whole text gets cheaper by 0.14 ± 0.01 bits a character. Is it only that
+# two models together are better than one? The same crutch on another line, with weights
 # chosen for it, changes the whole by less than 0.01 bits, for each of the four
 # networks. What helps is what stands in this line.
 

@@ -53,12 +53,11 @@ lines = short_functions(longest=80)
 for line in sorted(lines.train[::700][:4], key=len):
     print(line)
 
-sizes = [len(part) for part in lines]
-assert sizes[0] > 3 * sizes[2] and min(sizes) > 100
+assert len(lines.train) > 3 * len(lines.test) and min(map(len, lines)) > 100
 note(
-    n_train=f"{sizes[0]:,}",
-    n_validation=f"{sizes[1]:,}",
-    n_test=f"{sizes[2]:,}",
+    n_train=f"{len(lines.train):,}",
+    n_validation=f"{len(lines.validation):,}",
+    n_test=f"{len(lines.test):,}",
     n_characters=f"{sum(map(len, lines.train)):,}",
 )
 
@@ -84,11 +83,11 @@ def padded(sequences):
 # Torch has it as `pad_sequence`. Now hand the box to a network that has not heard of
 # lengths.
 
-# We try it: 200 random sequences of 3 to 13 positions, and a bidirectional GRU as it is
+# We try it: 66 random sequences of 3 to 13 positions, and a bidirectional GRU as it is
 # drawn. The truth is what it says to each sequence alone.
 
 with seeded(0):
-    sequences = [torch.randn(3 + n % 11, 3).double() for n in range(200)]
+    sequences = [torch.randn(3 + n % 11, 3).double() for n in range(66)]
     gru = GRU(3, 7, bidirectional=True).double()
 
 batch, lengths = padded(sequences)
@@ -104,22 +103,23 @@ with torch.no_grad():
     read = torch.cat([row[:n] for row, n in zip(outputs, lengths)])
     truth = torch.cat([own[0] for own, _ in alone])
     ends = torch.cat([state for _, state in alone], 1)
-    forward_off = (read - truth)[:, :7].abs().max().item()
+    rounding = (read - truth)[:, :7].abs().max().item()
+    forward_off = off(read[:, :7], truth[:, :7])
     state_off, back_off = off(last[0], ends[0]), off(read[:, 7:], truth[:, 7:])
     told = gru(batch, lengths=lengths)[1]
     told_off = (told - ends).abs().max().item()
-assert forward_off < 1e-14 and told_off < 1e-14
+assert rounding < 1e-14 and told_off < 1e-14
 assert min(state_off, back_off) > 0.1
 note(
-    forward_off="0" if forward_off < 1e-14 else f"{forward_off:.0e}",
+    forward_off=f"{forward_off:.0%}",
     state_off=f"{state_off:.0%}",
     back_off=f"{back_off:.0%}",
 )
 
 #     read without lengths                      error, relative to the truth
-#     outputs at real positions, left to right  0
-#     the last state, left to right             59%
-#     outputs at real positions, right to left  19%
+#     outputs at real positions, left to right  0%
+#     the last state, left to right             55%
+#     outputs at real positions, right to left  16%
 
 # The cure is the argument `lengths`. A step at a padded position is computed like any
 # other, since the box has to be filled; then the old state is put back in place of the
@@ -251,7 +251,7 @@ for ours, theirs in ((RNN, nn.RNN), (GRU, nn.GRU)):
 
 # Now the text. Its 2,769 lines hold 151,288 characters, each of them one of 95, and a
 # zero begins and ends each line. The split is by file: 239 lines of other files choose,
-# and 359 of others again report. No line stands in two splits. All numbers from here on
+# and 359 of others again report. No line stands in two splits. All numbers of this text
 # depend a little on your version of Python, whose library it is.
 
 # A language model gives a probability to each next symbol, given those before it.
@@ -308,12 +308,12 @@ wide = trained(128, seed=0)
 # bit means that the right one got a half, two bits a quarter. With 96 symbols, all
 # alike, it would be 6.6.
 
-# A fair opponent is a table of counts. A model that counts how often each character
+# A simple opponent is a table of counts. A model that counts how often each character
 # follows the n - 1 before it is called an n-gram model; unigram and bigram are n = 1
 # and 2. A context seen rarely tells little, so each estimate starts from that of the
 # shorter context, as if that had been seen a times: p = (count + a p_shorter)/(total +
-# a). We choose a and the largest n on the validation split, as we did the rate of the
-# GRU, out of 0.01, 0.02 and 0.04.
+# a). We choose a and the largest n on the validation split, as we did the rate, one for
+# all GRUs, out of 0.01, 0.02 and 0.04.
 
 pairs, contexts, longest = Counter(), Counter(), 8
 for line in lines.train:
@@ -366,7 +366,7 @@ def plus_minus(values):
 
 assert counts[0] > counts[1] + 0.5 > counts[top] + 1.0
 assert max(scores) < counts[1] - 0.8  # well below the bigram
-assert max(abs(np.array(scores) - counts[top])) < 0.5
+assert counts[top] < min(scores[:3]) - 0.05 and abs(scores[3] - counts[top]) < 0.2
 assert scores[3] < min(scores[:3])
 note(
     uniform=f"{math.log2(96):.1f}",
@@ -384,11 +384,11 @@ note(
 #     bigram                          3.44
 #     the best of the counts, n = 7   1.84
 #     GRU, 64 units, three seeds      2.05 ± 0.03
-#     GRU, 128 units                  1.88
+#     GRU, 128 units                  1.9
 
-# The GRU is far below the bigram, and the wider one below the narrower ones. But a
-# table of counts that looks at 6 characters and forgets the rest is about as good,
-# within half a bit. Keep that in mind.
+# The GRU is far below the bigram, and the wider one below the narrower ones. But after
+# so few steps a table of counts that looks at 6 characters and forgets the rest is
+# below the narrower ones too, and near the wider one. Keep that in mind.
 
 
 # Let it write
@@ -396,8 +396,8 @@ note(
 
 # To write, let the model draw a character from its probabilities, read it, and draw the
 # next. This is sampling. Now no teacher helps: a strange character is read like any
-# other, and mistakes may add up. Bengio et al. (2015) train on the model's own
-# characters, more and more, to close this gap between learning and use.
+# other, and mistakes may add up. Bengio et al. (2015) train on the model's own output,
+# more and more, to close this gap between learning and use.
 
 @torch.no_grad()
 def write(model, n, temperature, seed=0):
@@ -452,26 +452,28 @@ names = np.array(
 ).T
 
 fig, ax = plots.figure(4.9, 3.0)
-ax.set(xlabel="temperature", ylabel="share of lines", xlim=(0.19, 2.2), ylim=(0, 1.05))
+ax.set(xlabel="temperature", ylabel="share of lines", xlim=(0.19, 1.55), ylim=(0, 1.05))
 plots.log_ticks(ax, x=temperatures)
 plots.curves(ax, temperatures, names, "ink-2", "names")
 plots.curves(ax, temperatures, valid, "rnn", "valid")
 
-middle, one, high = (valid.mean(0)[k] for k in (3, 4, 5))
-assert middle > one + 0.05 and one > high + 0.1 and high < 0.2
-assert (names[:, 4] > names[:, 0] + 0.2).all() and new.min() > 0.9
+def whole(values):
+    return f"{np.mean(values):.0f} ± {np.std(values, ddof=1):.0f}"
+
+
+assert (valid[:, 3:5] > valid[:, 4:] + 0.05).all() and valid[:, 5].max() < 0.2
+assert names[:, 0].max() < 0.2 and names[:, 4].min() > 0.8 and new.min() > 0.98
 note(
     valid_mid=f"{spread(valid[:, 3])}%",
     valid_one=f"{spread(valid[:, 4])}%",
     valid_high=f"{spread(valid[:, 5])}%",
-    names_low=spread(names[:, 0]),
-    names_one=spread(names[:, 4]),
-    new_lines=f"{math.floor(100 * new.min())}%",
+    names_low=whole(300 * names[:, 0]),
+    names_one=whole(300 * names[:, 4]),
 )
 
 # The temperature trades correctness for variety, and neither end is what you want.
-# Still, the model does not recite: at every temperature at least 100% of its lines
-# stand nowhere in the training set.
+# Still, the model does not recite: at no temperature do more than 2% of its lines stand
+# in the training set.
 
 
 # Where it fails
@@ -499,12 +501,30 @@ def used(some):
 
 used_real, used_written = used(lines.test), [used(some) for some in written[0.7]]
 
-assert used_real > 0.6 and max(used_written) < 0.5 * used_real
+assert used_real > 0.6 and max(used_written) < 0.2 * used_real
 note(used_real=f"{used_real:.0%}", used_written=f"{spread(used_written)}%")
 
 # Is it in the probabilities, too? Some words of the test split are repeated: they stood
-# in the same line before. We leave out `self`, which most methods have. If the network
-# made use of what it has read, a word would be cheaper the second time.
+# in the same line before. We leave out `self`, which most methods have. Now give each
+# of them another name of the same length wherever it stood before.
+
+def repeats(line):
+    """The words of the line that stood in it before."""
+    words = list(re.finditer(r"\w+", line))
+    seen = [{w[0] for w in words[:i]} - {"self"} for i in range(len(words))]
+    return [word for word, before in zip(words, seen) if word[0] in before]
+
+
+candidates = sorted({word[0] for line in lines.train for word in repeats(line)})
+draw = np.random.default_rng(0)
+
+
+def renamed(line, word):
+    """The line with another name where this word stood before."""
+    alike = [w for w in candidates if len(w) == len(word[0]) and w not in line]
+    other = draw.choice(alike or [word[0][::-1]])
+    before = re.sub(rf"\b{word[0]}\b", other, line[: word.start()])
+    return before + line[word.start() :]
 
 # Now a crutch: a rule, and four numbers that are tuned. It looks back: which words of
 # the line so far begin like the word at hand? Each of them votes for its next letter.
@@ -555,17 +575,22 @@ def fits(part):
 assert fits(validation) and fits(test)
 others = [part[len(part) // 2 :] + part[: len(part) // 2] for part in lines[1:]]
 sources = {"own": lines[1:], "another": others}  # another: of another file
-first, repeated = torch.zeros(2, *test.y.shape, dtype=torch.bool)
+repeated = torch.zeros_like(real)
+changed, places = [], []
 for n, line in enumerate(lines.test):
-    words = list(re.finditer(r"\w+", line))
-    several = Counter(word[0] for word in words if word[0] != "self")
-    known = set()
-    for word in words:
-        if several[word[0]] > 1:
-            kind = repeated if word[0] in known else first
-            kind[n, word.start() : word.end()] = True
-        known.add(word[0])
+    for word in repeats(line):
+        repeated[n, word.start() : word.end()] = True
+        changed.append(renamed(line, word))
+        places.append(word.span())
 paid = {"alone": [bits(chances(m, test), test.y) for m in (*narrow, wide)]}
+other = encoded(changed)
+there = torch.zeros_like(other.y, dtype=torch.bool)
+for row, (start, end) in zip(there, places):
+    row[start:end] = True
+assert there.sum() == repeated.sum()  # one row for each repeated word
+without = [
+    bits(chances(m, other), other.y)[there].mean().item() for m in (*narrow, wide)
+]
 for name, (of_validation, of_test) in sources.items():
     seen = looks(lines.validation, of_validation)
     found = looks(lines.test, of_test)
@@ -588,19 +613,18 @@ plots.dots(ax, again, "rnn", hollow=cheap)
 _ = ax.set(xlabel="bits per character", xlim=(0, 4.2))
 
 alone, back, another = (costs(name, repeated) for name in ("alone", "own", "another"))
-once, elsewhere = costs("alone", first), costs("alone", real & ~repeated)
+elsewhere = costs("alone", real & ~repeated)
 gain = costs("alone", real) - costs("own", real)
 nothing = costs("alone", real) - costs("another", real)
-assert (alone > elsewhere + 0.3).all() and (alone > once - 0.1).all()
-assert (back < 0.65 * alone).all()
+assert (alone > elsewhere + 0.3).all() and (back < 0.65 * alone).all()
+assert (abs(np.array(without) - alone) < 0.1).all()
 assert gain.min() > 0.05 and abs(nothing).max() < 0.2 * gain.min()
 share = (repeated.sum() / real.sum()).item()
 assert 0.03 < share < 0.2
 note(
     repeated_bits=plus_minus(alone[:3]),
-    other_bits=plus_minus(elsewhere[:3]),
-    first_bits=plus_minus(once[:3]),
-    first_wide=f"{once[3]:.1f}",
+    renamed_bits=plus_minus(without[:3]),
+    renamed_wide=f"{without[3]:.1f}",
     repeated_wide=f"{alone[3]:.1f}",
     looked_bits=plus_minus(back[:3]),
     looked_wide=f"{back[3]:.1f}",
@@ -610,21 +634,22 @@ note(
 )
 
 # With the look back, a character of a repeated word costs 1.22 ± 0.01 bits in place of
-# 3.35 ± 0.07, and 1.19 with the wide GRU. Only 7% of the characters are of this kind,
-# and yet the whole text gets cheaper by 0.14 bits a character. Is it only that two
-# models together are better than one? The same crutch on another line, with weights
+# 3.35 ± 0.07, and 1.2 with the wide GRU. Only 7% of the characters are of this kind,
+# and yet the whole text gets cheaper by 0.14 ± 0.01 bits a character. Is it only that
+# two models together are better than one? The same crutch on another line, with weights
 # chosen for it, changes the whole by less than 0.01 bits, for each of the four
 # networks. What helps is what stands in this line.
 
 # It stood there, and the network had read it:
 
 # A character of a word that the line has already shown costs the GRU 3.35 ± 0.07 bits,
-# no less than when the word came first. A rule that looks back at the line brings it to
-# 1.22 ± 0.01. All of the line went through the state, and little of it is used when it
-# is needed. The rule, for its part, knows only equal beginnings of words. What if the
-# network itself could look back, and learn where to look? That is attention, the next
-# stop of the map. Before that, the exam: the same networks on the leaderboard.
+# as much as if another word had stood there. A rule that looks back at the line brings
+# it to 1.22 ± 0.01. All of the line went through the state, and of the word next to
+# nothing is used when it is needed. The rule, for its part, knows only equal beginnings
+# of words. What if the network itself could look back, and learn where to look? That is
+# attention, the next stop of the map. Before that, the exam: the same networks on the
+# leaderboard.
 
 # Grave et al. (2017) did this for models of words, with a memory of past states in
 # place of our rule. Training ours longer or on more text may narrow the gap, too. With
-# twice the width it stayed.
+# twice the width most of it stayed.

@@ -26,7 +26,7 @@ script.start()
 # that reads them one after the other, and what does it cost?
 
 import os
-from time import perf_counter
+from time import perf_counter, thread_time
 
 import numpy as np
 import torch
@@ -48,9 +48,9 @@ from transformer_path.workshop.training import fit, seeded
 # The idea: read twice, and look at every state
 # =============================================
 
-# So far an answer has come from the last state. That asks much of it: what has been
-# read in the first quarter has to be carried through thirty numbers of noise. Two
-# changes ask less.
+# So far an answer about a whole sequence has come from the last state. That asks much
+# of it: what has been read in the first quarter has to be carried through thirty
+# numbers of noise. Two changes ask less.
 
 # A bidirectional layer (Schuster and Paliwal, 1997) has two readers with weights of
 # their own. One goes from the first position to the last, the other from the last to
@@ -60,8 +60,7 @@ from transformer_path.workshop.training import fit, seeded
 # already.
 
 # And the answer may come from the states at all positions, by global pooling, as in the
-# convolutional network: of each unit the mean or the largest value that it had
-# anywhere.
+# convolutional network: of each unit the largest value that it had anywhere.
 
 class Classifier(nn.Module):
     """Read two numbers a step; answer from the last states, or from all of them."""
@@ -76,8 +75,6 @@ class Classifier(nn.Module):
         outputs, last = self.network(x.unflatten(1, (20, 2)))  # (N, 20, F)
         if self.pool == "last":  # where each reader has ended, (N, F)
             return self.readout(last.transpose(0, 1).flatten(1))
-        if self.pool == "mean":
-            return self.readout(outputs.mean(1))
         return self.readout(outputs.amax(1))
 
 
@@ -86,21 +83,20 @@ def gru(seed, both=True, pool="max"):
         reader = GRU(2, 32, bidirectional=True) if both else GRU(2, 48)
         return Classifier(reader, pool)
 
-# Two numbers are read in each step, so there are 20 steps in place of 40, and this page
-# is built in half the time. The reader that is alone has 48 units, so that it has a few
-# weights more than the two of 32 together: what a second reader gives should not be due
-# to its weights.
+# Two numbers are read in each step, so there are 20 steps in place of 40, and the
+# training takes about half the time. The reader that is alone has 48 units, so that it
+# has a few weights more than the two of 32 together: what a second reader gives should
+# not be due to its weights.
 
 
 # The experiment
 # ==============
 
-# What does each change give? Five networks, each trained from three seeds side by side
+# What does each change give? Four networks, each trained from three seeds side by side
 # for 200 minibatches of 100, with a rate that rises and fades as for the convolutional
-# network. Each has the learning rate that was best for it on the validation split, out
-# of 0.03, 0.06 and 0.12, and for the last states 0.2 too; 0.03 was tried with 32 units
-# in one direction, not with 48. Where two rates could not be told apart, it is the one
-# with the smaller spread.
+# network. Each has the learning rate that was best for it on the validation split, over
+# ten seeds, out of 0.03, 0.06, 0.12 and 0.2. Where two rates could not be told apart,
+# it is the one with the smaller spread.
 
 data = mnist1d()
 
@@ -121,51 +117,41 @@ def learn(models, examples, seeds, lr, steps=200):
     )
 
 
-def validated(both, pool, lr, steps=200):
+def validated(both, pool, lr):
     models = Several([gru(seed, both, pool) for seed in range(3)])
-    learn(models, data.train, range(3), lr, steps)
+    learn(models, data.train, range(3), lr)
     return accuracies(models.members(), data.validation)
 
 
 right = {
     "one reader, last": validated(False, "last", lr=0.12),
-    "two readers, last": validated(True, "last", lr=0.06),
-    "two readers, mean": validated(True, "mean", lr=0.06),
+    "two readers, last": validated(True, "last", lr=0.12),
     "one reader, largest": validated(False, "max", lr=0.06),
     "two readers, largest": validated(True, "max", lr=0.06),
 }
-longer = validated(False, "last", lr=0.06, steps=400)
 
-fig, ax = plots.figure(4.9, 2.5)
+fig, ax = plots.figure(4.9, 2.1)
 plots.dots(ax, right, "rnn")
 _ = ax.set(xlabel="accuracy on validation")
 
-one_last, last, mean, one_largest, largest = (r.mean() for r in right.values())
+one_last, last, one_largest, largest = (r.mean() for r in right.values())
 weights = [sum(p.numel() for p in gru(0, both).parameters()) for both in (True, False)]
 assert weights[0] < weights[1] < 1.1 * weights[0]
 assert one_largest > max(one_last, last) + 0.01 and largest > last + 0.01
 assert abs(largest - one_largest) < 0.02
-assert mean < largest - 0.03
-assert longer.mean() > one_last + 0.01
-assert max(r.std() for r in (longer, *right.values())) < 0.03
-note(right_longer=f"{longer.mean():.0%}")
-names = ["one_last", "two_last", "two_mean", "one_largest", "two_largest"]
+assert max(r.std() for r in right.values()) < 0.04
+names = ["one_last", "two_last", "one_largest", "two_largest"]
 note(**{f"right_{name}": f"{r.mean():.0%}" for name, r in zip(names, right.values())})
 
 #     the answer comes from  one reader, 48 units  two readers, 32 units each
 #     the last states        89%                   90%
 #     the largest values     93%                   94%
-#     the mean                                     87%
 
-# These are means over three seeds, with standard deviations below 3 points. With one
+# These are means over three seeds, with standard deviations below 4 points. With one
 # reader and with two, the largest values do better than the last states. And with them
 # less than two points lie between one reader and two: two directions add little here
-# that as many weights in one direction would not. The mean stays behind the largest
-# values.
-
-# All this is about 200 steps. It does not say that a last state cannot hold the shape.
-# With twice the steps one reader gets 93% from it. What the largest values have saved
-# is training.
+# that as many weights in one direction would not. All this is about 200 steps. It does
+# not say that a last state cannot hold the shape.
 
 
 # The exam
@@ -173,9 +159,9 @@ note(**{f"right_{name}": f"{r.mean():.0%}" for name, r in zip(names, right.value
 
 # Now the rows, by the rules: two readers and the largest values, fitted again on the
 # training and validation splits together, five seeds, and one look at the test split.
-# The LSTM reads in the same way, with 1 added to its forget bias and 300 steps, at the
-# rate of the GRU. On the validation split 0.03 was worse, and 0.12 could not be told
-# apart from it and had the larger spread.
+# The LSTM reads in the same way and for as many steps, with 1 added to its forget bias.
+# Its rate was chosen on the validation split too, out of 0.03, 0.06, 0.12, 0.2 and 0.3.
+# Of 0.12 and 0.2, which 18 seeds could not tell apart, it is the lower.
 
 def lstm(seed):
     with seeded(seed):
@@ -184,17 +170,17 @@ def lstm(seed):
 
 row = measure("gru", gru, learn, [{"lr": 0.06}], together=True)
 enter(row)
-chosen = [{"lr": 0.06, "steps": 300}]
-second = measure("LSTM", lstm, learn, chosen, architecture="rnn", together=True)
+rates = [{"lr": 0.12}]
+second = measure("LSTM", lstm, learn, rates, architecture="rnn", together=True)
 enter(second)
 
 single, began = Several([gru(0)]), perf_counter()
-learn(single, data.train, [0], lr=0.06, steps=50)
-alone = 4 * (perf_counter() - began)
+learn(single, data.train, [0], lr=0.06, steps=25)
+alone = 8 * (perf_counter() - began)
 published = PUBLISHED["gru"]
 for found in (row, second):
     assert found.parameters > 5210  # the convolutional network has fewer
-    assert np.mean(found.accuracies) > published.accuracy / 100 + 0.01
+    assert np.mean(found.accuracies) > published.accuracy / 100
     assert max(found.shuffled) < min(found.accuracies) - 0.3
     assert max(found.shuffled) < PUBLISHED["mlp"].shuffled / 100 - 0.05
 note(
@@ -216,7 +202,7 @@ note(
 
 # The training of one GRU took 1.2 s, of one LSTM 2.0 s. But they were trained five at a
 # time, side by side, and the table shows a fifth of the time of all five. One GRU alone
-# takes 3.2 s for the same steps, by the same code. The convolutional networks were
+# would take 3.2 s for as many steps, by the same code. The convolutional networks were
 # trained one by one.
 
 
@@ -225,8 +211,9 @@ note(
 
 # A step cannot begin before the step before it has ended. How long is the longest chain
 # of operations in which each waits for the one before? This critical path is a limit
-# that no further core lowers. It can be counted in the computation graph, from the
-# result back to the inputs.
+# that no further core lowers. It can be counted in the computation graph of our layers,
+# from the result back to the inputs. Operations that only move numbers to other places
+# count too.
 
 def critical_path(output):
     """Count the operations of the longest chain that leads to the output."""
@@ -238,12 +225,12 @@ def critical_path(output):
             waiting += missing
         else:
             node = waiting.pop()
-            depth[node] = 1 + max((depth[n] for n in needs), default=0)
+            depth[node] = 1 + max((depth[n] for n in needs), default=-1)  # inputs: 0
     return depth[output.grad_fn]
 
 
 lengths = [40, 160, 640]
-x = {length: torch.randn(1, 64, length) for length in lengths}
+x = {length: torch.randn(1, 64, length, requires_grad=True) for length in lengths}
 chains = {
     "GRU": [critical_path(GRU(64, 64)(x[n].mT)[0]) for n in lengths],
     "convolution": [critical_path(Conv1d(64, 64, 6)(x[n])) for n in lengths],
@@ -252,26 +239,29 @@ chains = {
 # And on the clock? Perhaps our GRU is slow only because its loop is written in Python.
 # So both layers are torch's here, with 64 inputs and 64 units or channels. A kernel of
 # 6 gives the convolution as many parameters as the GRU has, within two percent. A batch
-# of one sequence goes forward and back, on one core and on all that the machine has;
-# the table shows the shortest of some times in milliseconds.
+# of one sequence goes forward and back, on one core and on all that the machine has.
+# The table shows the shortest of four times in milliseconds; on one core only the time
+# of this program counts, not that of others that run beside it.
 
-def milliseconds(network, x):
+def milliseconds(network, x, now):
     """How long a forward and a backward pass take."""
-    began = perf_counter()
+    began = now()
     outputs = network(x)
     (outputs[0] if isinstance(outputs, tuple) else outputs).sum().backward()
-    return 1e3 * (perf_counter() - began)
+    return 1e3 * (now() - began)
 
 
 layers = nn.GRU(64, 64, batch_first=True), nn.Conv1d(64, 64, 6)
 before = torch.get_num_threads()
 clock = {}
-for _ in range(6):  # in turns, so that what else the machine does concerns all
+for _ in range(4):
     for threads in {1, os.cpu_count()}:
         torch.set_num_threads(threads)
+        now = thread_time if threads == 1 else perf_counter
         for n in lengths:
-            times = milliseconds(layers[0], x[n].mT), milliseconds(layers[1], x[n])
-            for name, time in zip(chains, times):
+            inputs = x[n].mT, x[n]
+            for name, layer, given in zip(chains, layers, inputs):
+                time = milliseconds(layer, given, now)
                 least = clock.get((name, threads, n), time)
                 clock[name, threads, n] = min(least, time)
 torch.set_num_threads(before)
@@ -281,7 +271,7 @@ assert steps[0] == steps[1] == int(steps[0]) and len(set(chains["convolution"]))
 sizes = [sum(p.numel() for p in layer.parameters()) for layer in layers]
 assert abs(sizes[0] / sizes[1] - 1) < 0.02
 one, cores = [clock["GRU", 1, n] for n in lengths], os.cpu_count()
-assert 16 / 3 < one[2] / one[0] < 16 * 3
+assert one[2] > 8 * one[0]
 assert clock["GRU", cores, 640] > 2 / 3 * one[2]
 assert one[2] > 5 * clock["convolution", 1, 640]
 note(
@@ -299,15 +289,15 @@ for (name, threads, n), time in clock.items():
 #     160     14.0         44.0          0.6                  27.2
 #     640     59.9         121.3         1.4                  70.9
 
-# On one core the time of the GRU grows about in proportion to the length. All cores
-# together save less than a third of it. At length 640 the convolution, with as many
-# parameters, is more than five times as fast on a single core already.
+# On one core, 16 times as many positions take the GRU more than 8 times as long. At
+# length 640 all cores together save less than a third of its time, and the convolution,
+# with as many parameters, is more than five times as fast on a single core already.
 
 # One step after the other:
 
 # A GRU that reads in both directions is right for 94.1 ± 0.4% of the test split. But
 # the longest chain of operations in a GRU layer grows by 10 with every position: 404,
-# 1,604 and 6,404 at lengths 40, 160 and 640, where a convolution stays at 13. More
+# 1,604 and 6,404 at lengths 40, 160 and 640, where a convolution stays at 15. More
 # cores do not shorten a chain.
 
 # With the vector of fixed size, this is what recurrence costs. What is wanted is a

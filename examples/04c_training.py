@@ -270,9 +270,10 @@ def dead(models):
 rates = [0.01, 0.1, 1.0, 3.0, 10.0]
 rate_runs, unseen = {}, {}
 for rate in rates:
-    models, rate_runs[rate] = repeat(
-        network, data.train, steps=800, lr=rate, evaluate=dead, every=25, finite=False
-    )
+    options = {"steps": 800, "lr": rate, "every": 25, "finite": False}
+    if rate >= 1:
+        options["evaluate"] = dead
+    models, rate_runs[rate] = repeat(network, data.train, **options)
     unseen[rate] = accuracies(models, data.validation)
 
 fig, ax = plots.figure(4.9, 3.4)
@@ -416,16 +417,24 @@ more = mnist1d(n_train=13_500).train  # the first 3,500 are ours
 fresh = Examples(more.x[3500:], more.y[3500:])
 
 
-def walk(lr, size, steps, seeds=range(3)):
+def counted(models):
     """The accuracies on the training series and on fresh ones, one for each seed."""
-    options = {"steps": steps, "schedule": fade, "seeds": seeds}
-    models, _ = repeat(network, data.train, lr=lr, size=size, **options)
     return accuracies(models, data.train), accuracies(models, fresh)
+
+
+def walk(lr, size, steps):
+    options = {"lr": lr, "size": size, "steps": steps}
+    models, _ = repeat(network, data.train, schedule=fade, **options)
+    return counted(models)
 
 
 plans = [(0.3, 100, 3500), (0.3, 20, 4500), (1.5, 500, 1000), (1.5, 100, 1500)]
 walks = {(lr, size): walk(lr, size, steps) for lr, size, steps in plans}
-longer = walk(0.3, 100, 10_000, seeds=[0])
+
+alone, batch = network(), minibatches(data.train, 100)
+sgd = torch.optim.SGD(alone.parameters(), lr=0.3)
+fit(alone, batch, optimizer=sgd, schedule=fade, steps=10_000)
+longer = counted([alone])
 
 fig, ax = plots.figure(4.9, 2.5)
 for place, ((lr, size), (_, runs)) in enumerate(reversed(walks.items())):

@@ -151,11 +151,11 @@ def convolve(
     seen = windows(x, weight.shape[2:], stride=stride, dilation=dilation)
     seen = torch.unflatten(seen, 1, (groups, -1))  # (B, G, C / G, T', K)
     kernels = torch.unflatten(weight, 0, (groups, -1))  # (G, F / G, C / G, K)
-    result = torch.einsum(_SUMS[axes], seen, kernels).flatten(1, 2)  # (B, F, T')
+    result = torch.einsum(_SUMS[axes], kernels, seen).flatten(1, 2)  # (B, F, T')
     return result if bias is None else result + bias.view(-1, *[1] * axes)
 
 
-_SUMS = {1: "bgctk,gfck->bgft", 2: "bgchwkl,gfckl->bgfhw"}
+_SUMS = {1: "gfck,bgctk->bgft", 2: "gfckl,bgchwkl->bgfhw"}
 
 
 def max_pool(x: Tensor, size: Sizes, *, stride: Sizes | None = None) -> Tensor:

@@ -49,7 +49,7 @@ class AdamEach(torch.optim.Adam):
     """
 
     def __init__(self, models: Several, rates: Sequence[float]) -> None:
-        super().__init__(models.parameters(), lr=1.0)
+        super().__init__(models.parameters(), lr=1.0, fused=True)
         self.rates = torch.tensor(rates, dtype=torch.float64)
 
     @torch.no_grad()

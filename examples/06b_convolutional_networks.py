@@ -340,7 +340,7 @@ for name, build in [("lenet", lenet), ("mlp", mlp)]:
 
 #     network                    parameters  test images, %  moved by one pixel, %
 #     LeNet                      19,850      96.6 ± 0.6%     58.5 ± 2.2%
-#     with ReLU and max pooling  19,850      98.0 ± 0.2%     71.8 ± 1.5%
+#     with ReLU and max pooling  19,850      98.3 ± 0.2%     71.8 ± 1.5%
 #     MLP                        17,610      98.1 ± 0.8%     49.9 ± 3.1%
 
 # These digits are tiny, and all of them stand in the middle; on such images no

@@ -45,7 +45,7 @@ class Vocabulary:
         return len(self.words)
 
     def encode(self, words: Sequence[str]) -> list[int]:
-        """Give a sentence's numbers, with :data:`END` behind.
+        """Give a sentence's numbers, with ``END`` behind.
 
         Raises
         ------
@@ -65,7 +65,7 @@ class Vocabulary:
         return [*(self._numbers[word] for word in words), END]
 
     def decode(self, numbers: Iterable[int]) -> list[str]:
-        """Give the words up to the first :data:`END`; padding is no word."""
+        """Give the words up to the first ``END``; padding is no word."""
         words = []
         for number in map(int, numbers):
             if number == END:

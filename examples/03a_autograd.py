@@ -507,9 +507,9 @@ for units, ratio in ratios.items():
     )
 assert max(ratios.values()) < 10
 
-# - 10: 630; 2.9; 0.1 s
-# - 100: 15,210; 3.0; 5.7 s
-# - 300: 105,610; 3.0; 147.1 s
+# - 10: 630; 3; 0.1 s
+# - 100: 15,210; 3; 6 s
+# - 300: 105,610; 3; 200 s
 
 # With more than a hundred times as many parameters, loss and gradient together still
 # cost a few evaluations of the loss, on the machine that built this page. There is a

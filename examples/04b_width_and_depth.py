@@ -226,8 +226,8 @@ note(
 # With 8 units training can beat the weights by hand, which are off by 0.32: it may move
 # its breakpoints. For breakpoints that stay where they are, the best output weights (by
 # least squares) do better than ours, too, but not as well as the best of these runs.
-# With 128 units training loses. From the usual start the error is 0.12 on average, with
-# the breakpoints spread it is 0.03, and by hand 0.0017. So at this learning rate a good
+# With 128 units training loses. From the usual start the error is 0.13 on average, with
+# the breakpoints spread it is 0.04, and by hand 0.0017. So at this learning rate a good
 # part of the gap was the start, and even the best of these runs is more than four times
 # off what its width allows. More steps may narrow the gap further. That good weights
 # exist is one fact; that a training of given length arrives at them is another.
@@ -411,14 +411,14 @@ note(
 )
 
 # Look at the figure for He's weights, at the rate 0.1. Had we fixed that one for all,
-# we would have seen 85%, 91% and 94% for one, two and three layers on the validation
+# we would have seen 85%, 93% and 94% for one, two and three layers on the validation
 # split, and announced that depth helps. With its own best rate each, new points are
 # told apart like this (mean ± standard deviation over ten seeds; other seeds or another
 # processor move the means by a few points where the deviation is large):
 
 #                          one layer of 16  two of 6  three of 5, 5, 4
-#     usual first weights  97% ± 4%         92% ± 8%  82% ± 6%
-#     He's first weights   100% ± 0%        98% ± 4%  95% ± 4%
+#     usual first weights  98% ± 4%         92% ± 9%  83% ± 7%
+#     He's first weights   100% ± 0%        98% ± 4%  97% ± 5%
 
 # From neither start does a deeper network come out ahead. From the usual first weights
 # the single layer leads; from He's, two layers come within a few points of it. So depth

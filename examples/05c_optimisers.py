@@ -336,7 +336,7 @@ note(
 # On the left the condition number makes no difference to RMSProp and Adam (RMSProp's
 # line lies below the figure), though where it is small plain descent comes nearer than
 # Adam. On the right, in the same valley, they are back among the others: at κ = 300
-# momentum is left with less than 1%, Adam with 54%, plain descent with 71%, RMSProp
+# momentum is left with less than 1%, Adam with 54%, plain descent with 70%, RMSProp
 # with 78%. With other betas Adam, too, comes below 1%. But of the sixteen pairs that
 # were tried, each is left with more than thirty times as much if the valley is turned.
 # Methods that look at each coordinate by itself depend on the coordinates. Those of a
@@ -669,9 +669,9 @@ note(best_of_all=f"{percent(best[top])}%")
 #                    usual first weights  He's first weights
 #     SGD            65 ± 1               64 ± 3
 #     momentum       66 ± 1               65 ± 0.4
-#     RMSProp        62 ± 1               60 ± 2
-#     Adam           62 ± 1               61 ± 1
-#     Adam, ϵ = 0.1  65 ± 0.8             64 ± 2
+#     RMSProp        61 ± 2               60 ± 2
+#     Adam           61 ± 1               61 ± 1
+#     Adam, ϵ = 0.1  65 ± 0.8             62 ± 1
 
 # From the usual weights there are two groups. SGD and momentum lie too near each other
 # for five seeds to tell them apart, and so do RMSProp and Adam. Between SGD and Adam

@@ -573,7 +573,7 @@ note(
 
 # Beyond the window:
 
-# Three positions apart, 100.0 ± 0.0% of new series are right. Ten apart, it is 50.3 ±
+# Three positions apart, 100.0 ± 0.0% of new series are right. Ten apart, it is 50.4 ±
 # 0.4% (mean and standard deviation over three seeds), where guessing gets 50%: a window
 # holds one spike at most, and windows of each kind are found in both classes. It is not
 # the training: with kernels of eleven the same procedure gets 100.0 ± 0.0%.

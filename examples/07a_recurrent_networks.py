@@ -380,7 +380,7 @@ note(
 # All other first weights are the same, and each side has its best rate of three, so
 # here it is the first weights from state to state that set the reach of 200 steps, as
 # the gradients let us expect. With twice as many steps and a rate of 0.01 torch's start
-# gets 67.0 ± 28.6% right at lag 60.
+# gets 42.6 ± 29.3% right at lag 60.
 
 
 # Where it fails

@@ -195,14 +195,14 @@ note(
     time_lstm=f"{second.seconds:.1f} s",
 )
 
-# On the test split the GRU gets 94.1 ± 0.4%, the LSTM 94.6 ± 0.9% (mean and standard
+# On the test split the GRU gets 94.1 ± 0.4%, the LSTM 94.3 ± 1.1% (mean and standard
 # deviation over five seeds), with 7,562 and 9,866 parameters. The published figure for
 # a GRU is 91% (Greydanus and Kobak, 2024). The convolutional network, with fewer
 # parameters, has its row in the table below.
 
-# The training of one GRU took 1.2 s, of one LSTM 2.0 s. But they were trained five at a
+# The training of one GRU took 2.0 s, of one LSTM 1.6 s. But they were trained five at a
 # time, side by side, and the table shows a fifth of the time of all five. One GRU alone
-# would take 3.2 s for as many steps, by the same code. The convolutional networks were
+# would take 3.8 s for as many steps, by the same code. The convolutional networks were
 # trained one by one.
 
 
@@ -285,9 +285,9 @@ for (name, threads, n), time in clock.items():
         note(**{f"time_{name}_{which}_{n}": f"{time:.1f}"})
 
 #     length  GRU, 1 core  GRU, 2 cores  convolution, 1 core  convolution, 2 cores
-#     40      3.9          25.9          0.4                  27.7
-#     160     14.0         44.0          0.6                  27.2
-#     640     59.9         121.3         1.4                  70.9
+#     40      3.9          11.0          0.4                  0.6
+#     160     13.4         32.5          0.6                  1.0
+#     640     56.7         148.9         1.8                  111.7
 
 # On one core, 16 times as many positions take the GRU more than 8 times as long. At
 # length 640 all cores together save less than a third of its time, and the convolution,

@@ -37,10 +37,10 @@ class Progress:
         """Count the pages that will run, and share them fairly among the workers."""
         runs = {d for d in docnames if kept_outputs(env, d) is False}
         self.waiting = runs
-        # Sphinx cuts the list into one piece a worker: give each its part of the work.
+        # Sphinx cuts the list into one piece a worker: give each its part of the work,
+        # dealt back and forth, since later pages run longer.
         docnames.sort(key=lambda docname: (docname not in runs, docname))
-        workers = max(app.parallel, 1)
-        docnames[:] = [d for k in range(workers) for d in docnames[k::workers]]
+        docnames[:] = dealt(docnames, max(app.parallel, 1))
 
     def start_page(self, app: Sphinx, docname: str, content: list[str]) -> None:
         """Say that a page starts to run."""
@@ -56,6 +56,23 @@ class Progress:
             left = len(self.waiting) - _add_one(self.ended)
             seconds = monotonic() - self.since
             say(app, f"    ran {docname} in {seconds:.0f} s, {left} to go")
+
+
+def dealt(names: list[str], players: int) -> list[str]:
+    """Deal the names back and forth, and give the players' hands one after the other.
+
+    Examples
+    --------
+    >>> dealt(["a", "b", "c", "d", "e"], 2)
+    ['a', 'd', 'e', 'b', 'c']
+    """
+    turns = 2 * players
+    return [
+        name
+        for player in range(players)
+        for i, name in enumerate(names)
+        if i % turns in (player, turns - 1 - player)
+    ]
 
 
 def _add_one(counter: "Synchronized[int]") -> int:

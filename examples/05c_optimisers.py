@@ -624,9 +624,9 @@ def ahead_of_adam(start, place=0):
     return (gap[0] - gap[1]).item(), error.item()
 
 
-gap, gap_he = ahead_of_adam("usual"), ahead_of_adam("he")
-gap_next = ahead_of_adam("he", 1)
-assert gap[0] > max(3 * gap[1], 0.02) and min(gap_he[0], gap_next[0]) < gap[0]
+gap = ahead_of_adam("usual")
+gap_low, gap_high = sorted(ahead_of_adam("he", place) for place in (0, 1))
+assert gap[0] > max(3 * gap[1], 0.02) and gap_low[0] < 2 * gap[0]
 for name, lr in lowest.items():
     assert lr / 4 < rate_of[name, "usual"] < 4 * lr
 assert rate_of["SGD", "usual"] > lowest["SGD"]
@@ -654,7 +654,7 @@ def percent(found):  # five seeds determine no more digits
 
 for (name, start), found in best.items():
     note(**{f"{names.get(name, 'eps')}_{start}": percent(found)})
-for name, about in {"": gap, "_he": gap_he, "_next": gap_next}.items():
+for name, about in {"": gap, "_low": gap_low, "_high": gap_high}.items():
     points, error = (100 * number for number in about)
     note(**{f"gap{name}": f"{points:.0f} ± {error:.1g}"})
 top = max(best, key=lambda key: best[key].mean())
@@ -680,12 +680,12 @@ note(best_of_all=f"{percent(best[top])}%")
 # et al. (2017) saw the like on several tasks, and warned against such methods.
 
 # But look at the controls before you take that for a verdict. From He's weights SGD is
-# 3 ± 1 points ahead at the rate that validation chose for Adam, and 1 ± 1 at the next
-# best: at one of the two, less than from the usual weights. And with a larger ϵ, from
-# the usual weights, Adam comes up to the others; from He's it gains less. As ϵ grows
-# Adam turns into momentum, so with enough tuning it need not do worse; what we have
-# compared is Adam with its usual ϵ. That is the point of Choi et al. (2019), who found
-# no adaptive method behind momentum once all of its hyperparameters were tuned.
+# 1 ± 1 points ahead at one of the two best rates of Adam on validation, and 3 ± 1 at
+# the other. And with a larger ϵ, from the usual weights, Adam comes up to the others;
+# from He's it gains less. As ϵ grows Adam turns into momentum, so with enough tuning it
+# need not do worse; what we have compared is Adam with its usual ϵ. That is the point
+# of Choi et al. (2019), who found no adaptive method behind momentum once all of its
+# hyperparameters were tuned.
 
 # What is it good for, then? You have seen it: for a valley along the axes, whatever its
 # condition number. Whether a network stands in such a valley is not to be seen from

@@ -443,8 +443,6 @@ for found in (apart, wider):
 assert placed.min() > 0.95
 note(
     reader_weights=f"{weights.pop():,}",
-    apart=f"{spread(apart)}%",
-    wider=f"{spread(wider)}%",
     placed=f"{placed.mean():.0%}",
 )
 far_seven, far_fifteen = (curves[r][:, r - 1 :].mean(1) for r in (7, 15))

@@ -2,8 +2,9 @@
 
 Sums differ in their last digits between processors and numbers of threads. So a number
 is known up to what the page itself says of it: one unit of the last printed digit, or
-its printed spread, where that is more. Names that begin with ``time_`` are wall-clock
-times and are not compared.
+its printed spread, where that is more. It is the same number where the two intervals
+meet; a row of the leaderboard, where the 95% intervals of its means do. Names that
+begin with ``time_`` are wall-clock times and are not compared.
 """
 
 import ast
@@ -12,6 +13,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import mean, stdev
+
+from scipy.stats import t
 
 NUMBER = re.compile(
     r"(?P<sign>[-−]?)(?P<digits>\d+(?:,\d{3})*(?:\.(?P<places>\d+))?)"
@@ -87,7 +90,9 @@ def same(one: str, two: str) -> bool:
 
 def _agree(one: re.Match[str], two: re.Match[str]) -> bool:
     (a, known_a), (b, known_b) = _known(one), _known(two)
-    return abs(a - b) <= max(known_a, known_b) * (1 + 1e-9)
+    both = one["spread"] and two["spread"]
+    limit = known_a + known_b if both else max(known_a, known_b)
+    return abs(a - b) <= limit * (1 + 1e-9)
 
 
 def _known(number: re.Match[str]) -> tuple[float, float]:
@@ -99,6 +104,9 @@ def _known(number: re.Match[str]) -> tuple[float, float]:
 
 
 def _summary(sample: re.Match[str]) -> str:
-    """Write a list of numbers as their mean and spread."""
+    """Write a list of numbers as their mean and half of its 95% interval."""
     values = ast.literal_eval(sample[0])
-    return f"{mean(values):.4f} ± {stdev(values) if len(values) > 1 else 0:.4f}"
+    if len(values) < 2:
+        return f"{mean(values):.4f}"
+    half = t.ppf(0.975, len(values) - 1) * stdev(values) / len(values) ** 0.5
+    return f"{mean(values):.4f} ± {half:.4f}"

@@ -1,15 +1,15 @@
 """Values and gradients equal torch's, and every known bug of such engines is caught."""
 
-import inspect
 import pickle
 import re
 from copy import copy, deepcopy
-from types import ModuleType
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import Phase, given, settings
+from broken import broken_copy, try_all
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transformer_path.networks import autograd
@@ -483,30 +483,8 @@ def test_only_real_numbers_come_in(numbers):
 # ---- the bug museum: broken copies of the engine, each caught -----------------------
 
 
-def broken_copy(right: str, wrong: str) -> ModuleType:
-    """Execute the engine's source with one piece replaced."""
-    source = inspect.getsource(autograd)
-    assert source.count(right) == 1, (
-        f"{right!r} is in the source {source.count(right)}×"
-    )
-    module = ModuleType("broken")
-    exec(source.replace(right, wrong), module.__dict__)
-    return module
-
-
 def check_programs(engine):
-    @settings(
-        max_examples=200,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        phases=[Phase.generate],
-    )
-    @given(programs)
-    def compare(program):
-        agrees_with_torch(engine, program)
-
-    compare()
+    try_all(partial(agrees_with_torch, engine), programs, max_examples=200)
 
 
 def check_in_place(engine):
@@ -661,4 +639,4 @@ def test_the_engine_passes_every_check(check):
 def test_each_bug_is_caught(bug):
     right, wrong, check = BUGS[bug]
     with pytest.raises((AssertionError, ValueError, KeyError)):
-        check(broken_copy(right, wrong))
+        check(broken_copy(autograd, right, wrong))

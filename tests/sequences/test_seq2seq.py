@@ -1,15 +1,16 @@
 """Encoder, decoder and attention against torch's networks and against plain loops."""
 
-import inspect
 import itertools
 import math
 import re
-from types import ModuleType
+from functools import partial
 
 import pytest
 import torch
-from hypothesis import Phase, given, settings
+from broken import broken_copy, try_all
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from sentences import sentences
 from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -24,6 +25,7 @@ from transformer_path.sequences.seq2seq import (
     greedy,
 )
 from transformer_path.workshop.ensembles import Several
+from transformer_path.workshop.training import seeded
 from transformer_path.workshop.vocabulary import BEGIN, END, PADDING
 
 EXACT = {"rtol": 1e-10, "atol": 1e-10}
@@ -35,19 +37,8 @@ def random(*shape, seed=0):
     return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
 
-def sentences(lengths, n_words, seed=0):
-    """Random words, each sentence with END behind, padded."""
-    generator = torch.Generator().manual_seed(seed)
-    words = torch.zeros(len(lengths), max(lengths), dtype=torch.int64)
-    for row, length in zip(words, lengths, strict=True):
-        row[:length] = torch.randint(3, n_words, (length,), generator=generator)
-        row[length - 1] = END
-    return words
-
-
 def model_of(engine, score, width, seed=0):
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+    with seeded(seed):
         return engine.EncoderDecoder(9, 11, width=width, score=score).double()
 
 
@@ -64,14 +55,19 @@ def translations(draw):
     }
 
 
-def by_torch(model, source, target):
-    """The same translation by torch's GRU, one sentence after the other."""
+def torchs(model):
+    """A reader and a writer of torch's, with the model's weights."""
     width = model.first.out_features
     reader = nn.GRU(width, width, batch_first=True, bidirectional=True).double()
     writer = nn.GRU(3 * width, width, batch_first=True).double()
     reader.load_state_dict(model.encoder.state_dict())
     names = {f"{name}_l0": p for name, p in model.decoder.state_dict().items()}
     writer.load_state_dict(names)
+    return reader, writer
+
+
+def by_torch(model, reader, writer, source, target):
+    """The same translation by torch's GRU, one sentence after the other."""
     lengths = (source != PADDING).sum(1)
     packed = pack_padded_sequence(
         model.source(source), lengths, batch_first=True, enforce_sorted=False
@@ -97,8 +93,8 @@ def by_torch(model, source, target):
                     )
                 else:
                     scores = keys @ model.score.of_key.weight.T @ state
-                weights[b, t, :n] = scores.exp() / scores.exp().sum()
-                context = weights[b, t, :n] @ keys
+                looked = scores.exp() / scores.exp().sum()
+                weights[b, t, :n], context = looked, looked @ keys
             x = torch.cat([model.target(word), context])[None, None]
             state = writer(x, state[None, None])[0][0, 0]
             logits[b, t] = model.readout(torch.cat([state, context]))
@@ -109,22 +105,32 @@ def by_torch(model, source, target):
 def agrees_with_torch(engine, case):
     """Compare logits, weights, and the gradients of all parameters."""
     model = model_of(engine, case["score"], case["width"], case["seed"])
+    reader, writer = torchs(model)
     source = sentences(case["source"], 9, seed=case["seed"])
     target = sentences(case["target"], 11, seed=case["seed"] + 1)
     real = (target != PADDING)[..., None]
+    read_and_write = {"encoder": model.encoder, "decoder": model.decoder}
+    rest = [
+        parameter
+        for name, parameter in model.named_parameters()
+        if name.partition(".")[0] not in read_and_write
+    ]
+    ours = [p for part in read_and_write.values() for p in part.parameters()]
+    theirs = [*reader.parameters(), *writer.parameters()]
     found = []
-    for translate in (model, lambda *both: by_torch(model, *both)):
-        logits, weights = translate(source, target)
-        total = (logits * real * random(*logits.shape, seed=2)).sum()
-        total = total + (weights * real * random(*weights.shape, seed=3)).sum()
-        model.zero_grad()
-        if translate is not model:  # torch's have parameters of their own
-            found.append([logits * real, weights * real])
-            continue
-        total.backward()
-        gradients = [p.grad for p in model.parameters() if p.grad is not None]
-        assert all(gradient.isfinite().all() for gradient in gradients)
-        found.append([logits * real, weights * real])
+    for networks, results in (
+        (ours, model(source, target)),
+        (theirs, by_torch(model, reader, writer, source, target)),
+    ):
+        shown = [each * real for each in results]
+        total = sum(
+            (r * random(*r.shape, seed=2 + i)).sum() for i, r in enumerate(shown)
+        )
+        asked = [*rest, *networks]
+        gradients = torch.autograd.grad(
+            total, asked, allow_unused=True, materialize_grads=True
+        )
+        found.append([*shown, *gradients])
     for a, b in zip(*found, strict=True):
         torch.testing.assert_close(a, b, **EXACT)
 
@@ -260,27 +266,8 @@ def test_several_models_train_side_by_side():
 # ---- broken copies of the module, each caught ----------------------------------------
 
 
-def broken_copy(right, wrong):
-    source = inspect.getsource(seq2seq)
-    assert source.count(right) == 1, f"{right!r} stands there {source.count(right)}×"
-    module = ModuleType("broken")
-    exec(source.replace(right, wrong), module.__dict__)
-    return module
-
-
 def check(engine):
-    @settings(
-        max_examples=40,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        phases=[Phase.generate],
-    )
-    @given(translations())
-    def compare(case):
-        agrees_with_torch(engine, case)
-
-    compare()
+    try_all(partial(agrees_with_torch, engine), translations(), max_examples=40)
 
 
 @pytest.mark.parametrize(
@@ -306,7 +293,7 @@ def check(engine):
 )
 def test_a_broken_copy_is_caught(right, wrong):
     with pytest.raises((AssertionError, RuntimeError)):
-        check(broken_copy(right, wrong))
+        check(broken_copy(seq2seq, right, wrong))
 
 
 # ---- errors that teach ---------------------------------------------------------------

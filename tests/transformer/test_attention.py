@@ -1,13 +1,13 @@
 """Attention by hand against torch's, with every mask; and a museum of wrong copies."""
 
-import inspect
 import math
 import re
-from types import ModuleType
+from functools import partial
 
 import pytest
 import torch
-from hypothesis import Phase, given, settings
+from broken import broken_copy, try_all
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
@@ -240,27 +240,8 @@ def test_sinusoids_are_those_of_the_paper():
 # ---- the museum: classic wrong versions, each caught ---------------------------------
 
 
-def broken_copy(right, wrong):
-    source = inspect.getsource(lesson)
-    assert source.count(right) == 1, f"{right!r} stands there {source.count(right)}×"
-    module = ModuleType("broken")
-    exec(source.replace(right, wrong), module.__dict__)
-    return module
-
-
 def check(engine):
-    @settings(
-        max_examples=60,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        phases=[Phase.generate],
-    )
-    @given(questions())
-    def compare(case):
-        agrees_with_torch(engine, case)
-
-    compare()
+    try_all(partial(agrees_with_torch, engine), questions(), max_examples=60)
 
 
 MUSEUM = {
@@ -291,11 +272,11 @@ MUSEUM = {
 @pytest.mark.parametrize("piece", MUSEUM)
 def test_a_piece_of_the_museum_is_caught(piece):
     with pytest.raises((AssertionError, RuntimeError, ValueError)):
-        check(broken_copy(*MUSEUM[piece]))
+        check(broken_copy(lesson, *MUSEUM[piece]))
 
 
 def test_an_unbroken_copy_passes():
-    check(broken_copy("expected bool, True", "expected bool, True"))
+    check(broken_copy(lesson, "expected bool, True", "expected bool, True"))
 
 
 # ---- errors that teach ---------------------------------------------------------------

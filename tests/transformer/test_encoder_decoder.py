@@ -1,16 +1,17 @@
 """The whole transformer, put together from torch's layers and by hand."""
 
-import inspect
 import re
-from types import ModuleType
 
 import pytest
 import torch
+from broken import broken_copy
+from sentences import sentences
 from torch import nn
 
 from transformer_path.transformer import encoder_decoder
 from transformer_path.transformer.attention import sinusoids
 from transformer_path.transformer.encoder_decoder import Sizes, Transformer, greedy
+from transformer_path.workshop.training import seeded
 from transformer_path.workshop.vocabulary import BEGIN, END, PADDING
 
 EXACT = {"rtol": 1e-10, "atol": 1e-10}
@@ -18,19 +19,9 @@ SMALL = {"d_model": 8, "n_heads": 2, "d_ff": 12, "n_layers": 2, "longest": 16}
 
 
 def model_of(engine=encoder_decoder, seed=0, **options):
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+    with seeded(seed):
         sizes = engine.Sizes(n_source=9, n_target=11, **SMALL | options)
         return engine.Transformer(sizes).double().eval()
-
-
-def sentences(lengths, n_words, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    words = torch.zeros(len(lengths), max(lengths), dtype=torch.int64)
-    for row, length in zip(words, lengths, strict=True):
-        row[:length] = torch.randint(3, n_words, (length,), generator=generator)
-        row[length - 1] = END
-    return words
 
 
 SOURCE, TARGET = sentences([3, 5, 1], 9), sentences([4, 2, 6], 11, seed=1)
@@ -135,21 +126,12 @@ def test_greedy_is_teacher_forcing_on_its_own_words(seed):
             assert not any(row[row.index(END) + 1 :])
 
 
-def broken_copy(right, wrong):
-    source = inspect.getsource(encoder_decoder)
-    assert source.count(right) == 1, f"{right!r} stands there {source.count(right)}×"
-    module = ModuleType("broken")
-    module.__dict__["__name__"] = encoder_decoder.__name__  # dataclasses look it up
-    exec(source.replace(right, wrong), module.__dict__)
-    return module
-
-
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [
         (" * embedding.embedding_dim**0.5", ""),
         ("x + self.positions[: words.shape[1]]", "x"),
-        ("mask=causal_mask(x.shape[1], x.device), ", ""),
+        ("mask=before_it, ", ""),
         (", source_mask=mask", ""),
         ("layer(x, mask=mask)", "layer(x)"),
         ("value=BEGIN", "value=END"),
@@ -159,11 +141,13 @@ def broken_copy(right, wrong):
 )
 def test_a_broken_copy_is_caught(right, wrong):
     with pytest.raises(AssertionError):
-        agrees_with_torch(broken_copy(right, wrong), pre_norm=True)
+        agrees_with_torch(broken_copy(encoder_decoder, right, wrong), pre_norm=True)
 
 
 def test_an_unbroken_copy_passes():
-    agrees_with_torch(broken_copy("s.n_layers, 1)", "s.n_layers, 1)"), pre_norm=True)
+    agrees_with_torch(
+        broken_copy(encoder_decoder, "s.n_layers, 1)", "s.n_layers, 1)"), pre_norm=True
+    )
 
 
 def message(text):

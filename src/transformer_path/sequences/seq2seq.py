@@ -196,8 +196,9 @@ class EncoderDecoder(nn.Module):
             the logits of the next word, (B, n_target), the new state, (B, F), and the
             weights of attention, (B, T); with a fixed vector they are all 0
         """
-        context, weights = memory.summary, torch.zeros_like(memory.states[..., 0])
-        if self.score is not None:
+        if self.score is None:
+            context, weights = memory.summary, torch.zeros_like(memory.states[..., 0])
+        else:
             scores = self.score(state, memory.states)
             context, weights = attend(scores, memory.states, memory.alive)
         x = torch.cat([look_up(self.target, word), context], -1)
@@ -251,11 +252,11 @@ def greedy(model: EncoderDecoder, source: Tensor, *, limit: int = 64) -> Transla
     >>> greedy(model, torch.tensor([[3, 4, 2]]), limit=7).words.shape[1] <= 7
     True
     """
-    memory = model.encode(source)
+    limit, memory = whole("limit", limit, 1), model.encode(source)
     state, word = model.start(memory), source.new_full((len(source),), BEGIN)
     over = torch.zeros_like(word, dtype=torch.bool)
     written: list[tuple[Tensor, Tensor]] = []
-    while len(written) < whole("limit", limit, 1) and not over.all():
+    while len(written) < limit and not over.all():
         logits, state, looked = model.step(word, state, memory)
         word = logits.argmax(-1).masked_fill(over, PADDING)
         over = over | (word == END)

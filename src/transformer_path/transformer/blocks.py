@@ -7,6 +7,7 @@ most later models normalise what goes into the branch (pre-norm).
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -95,7 +96,7 @@ class DecoderLayer(EncoderLayer):
 
     Parameters
     ----------
-    *sizes, **options
+    d_model, n_heads, *sizes, **options
         As for :class:`EncoderLayer`.
 
     References
@@ -111,16 +112,8 @@ class DecoderLayer(EncoderLayer):
     torch.Size([3, 5, 8])
     """
 
-    def __init__(
-        self,
-        d_model: int,
-        n_heads: int,
-        d_ff: int,
-        *,
-        dropout: float = 0.1,
-        pre_norm: bool = False,
-    ) -> None:
-        super().__init__(d_model, n_heads, d_ff, dropout=dropout, pre_norm=pre_norm)
+    def __init__(self, d_model: int, n_heads: int, *sizes: int, **options: Any) -> None:
+        super().__init__(d_model, n_heads, *sizes, **options)
         self.multihead_attn = MultiHeadAttention(d_model, n_heads)
         self.norm3 = LayerNorm(d_model)
 

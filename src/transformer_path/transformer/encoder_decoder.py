@@ -107,8 +107,9 @@ class Transformer(nn.Module):
     def decode(self, before: Tensor, read: Tensor, mask: Tensor) -> Tensor:
         """Give logits of the next word after each of ``before``: (B, U, n_target)."""
         x = self._embed(self.target, before)
+        before_it = causal_mask(x.shape[1], x.device)
         for layer in self.decoder:
-            x = layer(x, read, mask=causal_mask(x.shape[1], x.device), source_mask=mask)
+            x = layer(x, read, mask=before_it, source_mask=mask)
         logits: Tensor = self.decoder_norm(x) @ self.target.weight.mT
         return logits
 
@@ -162,10 +163,10 @@ def greedy(model: Transformer, source: Tensor, *, limit: int = 64) -> Tensor:
     >>> greedy(model, torch.tensor([[3, 4, 2]]), limit=7).shape[1] <= 7
     True
     """
-    memory = model.encode(source)
+    limit, memory = whole("limit", limit, 1), model.encode(source)
     words = source.new_full((len(source), 1), BEGIN)
     over = torch.zeros_like(words[:, 0], dtype=torch.bool)
-    while words.shape[1] <= whole("limit", limit, 1) and not over.all():
+    while words.shape[1] <= limit and not over.all():
         logits = model.decode(words, *memory)[:, -1]
         word = logits.argmax(-1).masked_fill(over, PADDING)
         over = over | (word == END)

@@ -4,8 +4,11 @@ Labels that are a little less than certain, and a learning rate that rises, then
 with the root of the step (:cite:t:`vaswani2017attention`, Sections 5.3 and 5.4).
 """
 
+from math import sqrt
+
 from torch import Tensor
 
+from transformer_path.networks.optimization import warmup
 from transformer_path.workshop.vocabulary import PADDING
 
 
@@ -75,9 +78,4 @@ def inverse_root(done: float, share: float = 0.1) -> float:
     >>> [inverse_root(done, share=0.25) for done in (0, 0.125, 0.25, 1)]
     [0.0, 0.5, 1.0, 0.5]
     """
-    if not (0 <= done <= 1 and 0 < share <= 1):
-        raise ValueError(
-            f"done={done}, share={share}; both are shares of a run, from 0 to 1, and "
-            "share is above 0."
-        )
-    return done / share if done < share else (share / done) ** 0.5
+    return warmup(done, share) * sqrt(share / max(done, share))

@@ -7,12 +7,12 @@ same, and which word comes from which is known.
 
 import re
 from collections.abc import Iterator, Sequence
-from zlib import crc32
 
 import numpy as np
 from num2words import num2words
 
 from transformer_path.workshop._inputs import whole
+from transformer_path.workshop.datasets import Splits, part_of
 
 LARGEST = 10**12 - 1
 
@@ -91,10 +91,10 @@ def numbers(
     set()
     """
     digits, count = whole("digits", digits, 1), whole("count", count, 1)
-    if part not in _PARTS or digits > 12:
+    if part not in Splits._fields or digits > 12:
         raise ValueError(
-            f"part={part!r}, digits={digits}; part is one of {', '.join(_PARTS)}, and "
-            "a number has at most 12 digits."
+            f"part={part!r}, digits={digits}; part is one of "
+            f"{', '.join(Splits._fields)}, and a number has at most 12 digits."
         )
     first = 10 ** (digits - 1) if digits > 1 else 0
     generator, size = np.random.default_rng(seed), 10**digits - first
@@ -103,7 +103,7 @@ def numbers(
         drawn = iter(generator.permutation(size))
     found = dict[int, None]()
     for number in (first + int(place) for place in drawn):
-        if _part(number) == part:
+        if part_of(str(number)) == part:
             found[number] = None
         if len(found) == count:
             break
@@ -120,11 +120,6 @@ def _checked(number: int) -> int:
     if number > LARGEST:
         raise ValueError(f"number={number:,} is too large; the largest is {LARGEST:,}.")
     return number
-
-
-def _part(number: int) -> str:
-    place = crc32(str(number).encode()) % 10
-    return {0: "test", 1: "validation"}.get(place, "train")
 
 
 def _places(
@@ -153,7 +148,6 @@ def _places(
     return places[::-1]
 
 
-_PARTS = ("train", "validation", "test")
 _ROUND = [*range(20), *range(20, 100, 10)]
 _ENGLISH = {num2words(n): n for n in _ROUND}
 _ENGLISH |= {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}

@@ -10,9 +10,9 @@ import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
-from zlib import crc32
 
 from transformer_path.workshop._inputs import whole
+from transformer_path.workshop.datasets import part_of
 
 
 class Texts(NamedTuple):
@@ -59,8 +59,7 @@ def files(folder: Path | str | None = None) -> Texts:
             continue
         with tokenize.open(path) as file:
             text = file.read()
-        part = crc32(place.as_posix().encode()) % 10
-        texts[{0: 2, 1: 1}.get(part, 0)].append(text)
+        getattr(texts, part_of(place.as_posix())).append(text)
     if not all(texts):
         counts = ", ".join(str(len(part)) for part in texts)
         raise ValueError(

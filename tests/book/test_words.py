@@ -58,6 +58,7 @@ WORDS = {
         effective receptive field, equivariance, feature map, filter,
         grouped convolution, invariance, kernel, LeNet, max pooling, padding, pooling,
         receptive field, stride, weight sharing""",
+    "the end of the path": """convolutional token, patch, token""",
 }
 TERMS = [
     " ".join(term.split()) for words in WORDS.values() for term in words.split(",")

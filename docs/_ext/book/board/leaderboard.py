@@ -9,11 +9,15 @@
     :brief:
     ```
 
+    ```{leaderboard}
+    :times:
+    ```
+
 A page enters a row with ``transformer_path.workshop.leaderboard.enter``; the numbers
 that MyST-NB keeps of each page are read when the board is written, so it is never older
 than they are. Architectures that no page has measured yet stand there with the
 published figure, as hollow dots. The brief form, for the landing page, has the accuracy
-only.
+only. The form with times is a figure: what was measured, against its training time.
 """
 
 import json
@@ -32,26 +36,27 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from book.board.table import Line, table
+from book.board.times import drawn
 from book.outputs.kernel import myst
 
 logger = logging.getLogger(__name__)
 
 
 class board(nodes.General, nodes.Element):  # noqa: N801
-    """Where a leaderboard is to stand; ``brief`` says which."""
+    """Where a leaderboard is to stand; ``brief`` and ``times`` say which."""
 
 
 class Leaderboard(SphinxDirective):
     """Leave a place for the leaderboard."""
 
-    option_spec: ClassVar = {"brief": directives.flag}
+    option_spec: ClassVar = {"brief": directives.flag, "times": directives.flag}
 
     def run(self) -> list[nodes.Node]:
         """Leave the place; the page is read again when the published figures change."""
         published = find_spec("transformer_path.workshop.leaderboard")
         if published and published.origin:
             self.env.note_dependency(published.origin)
-        place = board(brief="brief" in self.options)
+        place = board(brief="brief" in self.options, times="times" in self.options)
         self.set_source_info(place)
         return [place]
 
@@ -63,7 +68,8 @@ def place(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     for node in places:
         if app.builder.format == "html":
             uri = partial(app.builder.get_relative_uri, docname)
-            html = table(lines, uri, brief=node["brief"])
+            brief = node["brief"]
+            html = drawn(lines) if node["times"] else table(lines, uri, brief=brief)
             node.replace_self(nodes.raw("", html, format="html"))
         else:
             texts = [f"{line.label}: {line.figure}" for line in lines]

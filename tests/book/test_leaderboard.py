@@ -5,12 +5,14 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
 
 from book.board.table import Line, table
+from book.board.times import drawn
 
 ROOT = Path(__file__).parents[2]
 EXTENSIONS = ROOT / "docs" / "_ext"
@@ -177,6 +179,26 @@ def test_marks_stand_where_the_numbers_are():
         "shuffled": "left: 51.0%",
         "dot": "left: 85.0%",
     }
+
+
+def test_the_figure_places_what_was_measured_by_time_and_accuracy():
+    fast = replace(LINES[0], time="1.0 s")
+    slow, untimed = replace(LINES[1], time="10.0 s"), LINES[0]
+    soup = BeautifulSoup(drawn([fast, slow, untimed]), "html.parser")
+    [one, two] = soup.find_all("g")
+    assert one.text == "<one>"
+    assert two["style"] == "--tp-of: var(--tp-cnn)"
+    assert float(one.circle["cx"]) < float(two.circle["cx"])
+    assert float(one.circle["cy"]) > float(two.circle["cy"])  # higher is better
+    top, bottom = (float(two.line[end]) for end in ("y2", "y1"))
+    assert top < float(two.circle["cy"]) < bottom  # from the lowest to the highest
+    ticks = {t.text: float(t["y"]) for t in soup.find_all("text", class_="tick")}
+    assert ticks["95%"] < ticks["90%"] < ticks["80%"]
+    assert ticks["80%"] - ticks["90%"] == pytest.approx(
+        ticks["90%"] - ticks["95%"], 0.02
+    )
+    assert "two 85.0 ± 7.1, 10.0 s" in soup.svg["aria-label"]
+    assert drawn([untimed]) == ""
 
 
 def test_the_table_has_a_caption_and_heads_for_every_cell():

@@ -32,18 +32,22 @@ def drawn(lines: Sequence[Line]) -> str:
         share = math.log(seconds / first) / span
         return LEFT + share * (WIDTH - LEFT - RIGHT)
 
+    places = [(across(seconds), _up(line.percent)) for seconds, line in found]
     marks = [_axes(first, last, across)]
     lowest = math.inf
     for seconds, line in sorted(found, key=lambda pair: pair[1].percent):
         x, y = across(seconds), _up(line.percent)
         lowest = min(lowest - 15, y)  # names must not touch
+        near = any(0 < u - x < 60 and abs(v - y) < 12 for u, v in places)
+        side = -10 if near else 10  # no name over another dot
         marks.append(
             f'<g style="--tp-of: var(--tp-{line.colour})">'
             f'<line class="spread" x1="{x:.1f}" x2="{x:.1f}" '
             f'y1="{_up(100 * min(line.accuracies)):.1f}" '
             f'y2="{_up(100 * max(line.accuracies)):.1f}"/>'
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5"/>'
-            f'<text x="{x + 10:.1f}" y="{lowest:.1f}" dy=".35em">'
+            f'<text x="{x + side:.1f}" y="{lowest:.1f}" dy=".35em" '
+            f'text-anchor="{"start" if side > 0 else "end"}">'
             f"{escape(line.label)}</text></g>"
         )
     words = "; ".join(f"{line.label} {line.figure}, {line.time}" for _, line in found)

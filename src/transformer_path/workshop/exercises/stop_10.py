@@ -12,13 +12,13 @@ from ._functions import same_function
 
 
 def pairs(answer: object) -> str:
-    """10.1: how many times as many pairs 40 tokens have as ten."""
+    """10.4: how many times as many pairs 40 tokens have as ten."""
     same_number(answer, 16.0, hint="Every token with every token: T times T.")
     return "What attention costs grows with the square of the length."
 
 
 def weights(answer: object) -> str:
-    """10.2: the number of parameters of an encoder layer with 32 and 64 units."""
+    """10.5: the number of parameters of an encoder layer with 32 and 64 units."""
     layer = EncoderLayer(32, 4, 64)
     wanted = sum(p.numel() for p in layer.parameters())
     hint = "Four matrices with biases, two linear layers, two normalisations."
@@ -27,7 +27,7 @@ def weights(answer: object) -> str:
 
 
 def overlapping(answer: object) -> str:
-    """10.3: a function answer(x, size, stride) that cuts series into patches."""
+    """10.6: a function answer(x, size, stride) that cuts series into patches."""
 
     def reference(x: Tensor, size: int, stride: int) -> Tensor:
         return x.unfold(1, size, stride)
@@ -41,21 +41,21 @@ def overlapping(answer: object) -> str:
 
 
 CHECKS: dict[str, Callable[[object], str]] = {
-    "10.1": pairs,
-    "10.2": weights,
-    "10.3": overlapping,
+    "10.4": pairs,
+    "10.5": weights,
+    "10.6": overlapping,
 }
 
 WRONG: dict[str, list[object]] = {
-    "10.1": [4, 1600, 100, 1 / 16, None],
-    "10.2": [
+    "10.4": [4, 1600, 100, 1 / 16, None],
+    "10.5": [
         4 * 32**2 + 2 * 32 * 64,  # no biases, no normalisation
         4 * (32**2 + 32) + 2 * 32 * 64,
         8416,  # no normalisation
         12 * 32**2,
         None,
     ],
-    "10.3": [
+    "10.6": [
         lambda x, size, _: x.unfold(1, size, size),  # they do not overlap
         lambda x, size, stride: x.unfold(1, stride, size),
         lambda x, size, stride: x.unfold(1, size, stride).mT,

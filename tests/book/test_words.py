@@ -58,6 +58,8 @@ WORDS = {
         effective receptive field, equivariance, feature map, filter,
         grouped convolution, invariance, kernel, LeNet, max pooling, padding, pooling,
         receptive field, stride, weight sharing""",
+    "translation": """decoder, embedding, encoder, exact match, greedy decoding,
+        sequence to sequence, token, vocabulary""",
 }
 TERMS = [
     " ".join(term.split()) for words in WORDS.values() for term in words.split(",")

@@ -15,7 +15,8 @@ def by_distance(answer: object) -> str:
 
     def reference(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
         scores = query @ key.mT / query.shape[-1] ** 0.5
-        return (scores + _spread(query, bias)).softmax(-1) @ value
+        result: Tensor = (scores + _spread(query, bias)).softmax(-1) @ value
+        return result
 
     generator = torch.Generator().manual_seed(0)
     cases = []
@@ -89,7 +90,8 @@ def _spread(query: Tensor, bias: Tensor, sign: int = 1) -> Tensor:
 def _masked(mask: Tensor) -> Callable[[Tensor], Tensor]:
     def candidate(x: Tensor) -> Tensor:
         scores = (x @ x.mT / 2).masked_fill(~mask, -torch.inf)
-        return scores.softmax(-1) @ x
+        result: Tensor = scores.softmax(-1) @ x
+        return result
 
     return candidate
 
@@ -98,11 +100,13 @@ def _moved(candidate: Callable[[Tensor], Tensor], x: Tensor, s: int) -> Tensor:
     """Tell which results move when position s changes."""
     other = x.clone()
     other[s] += 1
-    return (candidate(other) - candidate(x)).abs().amax(1) > 1e-9
+    moved: Tensor = (candidate(other) - candidate(x)).abs().amax(1) > 1e-9
+    return moved
 
 
 def _scores(query: Tensor, key: Tensor) -> Tensor:
-    return query @ key.mT / query.shape[-1] ** 0.5
+    scores: Tensor = query @ key.mT / query.shape[-1] ** 0.5
+    return scores
 
 
 WRONG: dict[str, list[object]] = {

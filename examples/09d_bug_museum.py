@@ -215,7 +215,7 @@ note(floor=f"{floor:.2f}")
 
 
 def shown(name):
-    """A row; what is ten points below the right layer, or below the floor, stands out."""
+    """A row; ten points below the right layer, or below the floor, stands out."""
     cells = []
     for task in ("last", "pointer", "written"):
         mean = results[name][task].mean()
@@ -274,7 +274,7 @@ assert results["missing transpose before merging heads"]["last"].min() > 0.9
 note(
     harmless=f"{len(harmless)}",
     leaking=f"{len(leaking)}",
-    transpose=f"{results['missing transpose before merging heads']['pointer'].mean():.0%}",
+    transpose=f"{results[next(iter(museum))]['pointer'].mean():.0%}",
 )
 
 # (Means over three seeds. In red: ten points or more below the right layer, or a loss

@@ -464,6 +464,7 @@ assert finders["parity, masks"] == finders["parity, gradient"] - {
     "weights without a gradient"
 }
 assert finders["empty row"] == {"minus infinity in an empty row"}
+assert finders["parity, gradient"] | finders["empty row"] == set(museum)
 assert leaking <= finders["causality"]
 assert finders["overfits"] == {"mask of the opposite polarity"}
 assert finders["parity"] == {
@@ -505,10 +506,11 @@ note(
 # - Overfitting one batch finds 1. Even a layer whose queries never learn knows sixteen
 #   sequences by heart.
 
-# All of them run on every version of this book's module. Under the same names the
-# pieces stand in `MUSEUM` in `tests/transformer/test_attention.py`, and the test
-# `test_a_piece_of_the_museum_is_caught` demands for each of them that the checks fail.
-# A test that no wrong copy fails proves nothing.
+# Two together find all eleven: parity in the gradient, with masks, and the empty row.
+# These two guard this book's module. The pieces stand under the same names in `MUSEUM`
+# in `tests/transformer/test_attention.py`, and the test
+# `test_a_piece_of_the_museum_is_caught` demands of each of them that it is found. A
+# test that no wrong copy fails proves nothing.
 
 
 # What parity cannot find

@@ -128,6 +128,8 @@ def test_all_boxes_are_drawn_and_all_have_worked_at_the_end(plan):
     for frame in frames:
         assert len(frame.select("a")) == len(frames[0].select("a"))
     assert "--tp-hairline" not in "".join(
-        path["style"] for path in frames[-1].select("path") if "stroke-width: 2.6" in path["style"]
+        path["style"]
+        for path in frames[-1].select("path")
+        if "stroke-width: 2.6" in path["style"]
     )
     assert any("next word" in text.text for text in last)

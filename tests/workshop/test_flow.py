@@ -79,5 +79,7 @@ def test_places_are_those_of_the_drawing():
 
 
 def test_a_wire_begins_at_a_box():
-    with pytest.raises(ValueError, match=r"^no box is called 'out'; there are in, sum\.$"):
+    with pytest.raises(
+        ValueError, match=r"^no box is called 'out'; there are in, sum\.$"
+    ):
         two_boxes().wire("out", (0, 0), (1, 1))

@@ -16,13 +16,15 @@ def one_layer(answer: object) -> str:
     """10.1: the number of parameters of one decoder layer, d_model 256, d_ff 1024."""
     attention, norm = 4 * (256 * 256 + 256), 2 * 256
     feedforward = 256 * 1024 + 1024 + 1024 * 256 + 256
-    hint = "Two attentions of four matrices each, two oblong ones, three norms; biases too."
-    same_number(answer, 2 * attention + feedforward + 3 * norm, tolerance=0.5, hint=hint)
+    hint = "Two attentions of four matrices, two oblong ones, three norms; and biases."
+    same_number(
+        answer, 2 * attention + feedforward + 3 * norm, tolerance=0.5, hint=hint
+    )
     return "The number of heads is in none of it."
 
 
 def moved_by_one(answer: object) -> str:
-    """10.2: a function answer(target, begin) that gives the decoder what it may read."""
+    """10.2: a function answer(target, begin), what the decoder may read."""
 
     def reference(target: Tensor, begin: int) -> Tensor:
         return F.pad(target[:, :-1], (1, 0), value=begin)
@@ -56,7 +58,9 @@ def decoder_layer(answer: object) -> str:
             torch.randn(b, n, 6, generator=generator, dtype=torch.float64)
             for n in (u, t)
         )
-        cases.append((y, x, _asks(0.5), _asks(-0.8), torch.sin, [*map(_norm, (1, 2, 3))]))
+        cases.append(
+            (y, x, _asks(0.5), _asks(-0.8), torch.sin, [*map(_norm, (1, 2, 3))])
+        )
     hint = "Three times: a branch, added to the stream, and the sum normalised."
     same_function(answer, reference, cases, hint=hint, gradient=True)
     return "The whole decoder is six of these, and a table at either end."

@@ -5,7 +5,7 @@ something are dark. A box may link to the line of code that it stands for.
 """
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
@@ -128,7 +128,9 @@ class Flow:
         """Put a faint line around what is repeated."""
         self.frames.append((corner, opposite))
 
-    def say(self, text: str, at: Point, *, size: float = 8.5, bold: bool = False) -> None:
+    def say(
+        self, text: str, at: Point, *, size: float = 8.5, bold: bool = False
+    ) -> None:
         """Put words beside the boxes, beginning there."""
         self.words.append(Words(text, at, size, "bold" if bold else "normal"))
 
@@ -160,13 +162,13 @@ class Flow:
         _draw_wires(ax, self.wires, done)
         for name, box in self.boxes.items():
             _draw_box(ax, name, box, name in lit)
-        for text, at, size, weight in [*self.words, *words]:
+        for text, at, points, weight in [*self.words, *words]:
             hue = LIGHT["ink-2"]
-            ax.text(*at, text, color=hue, size=size, weight=weight, va="center")
+            ax.text(*at, text, color=hue, size=points, weight=weight, va="center")
         return fig
 
 
-def _shape(middle: Point, size: Point, radius: float = 0.6, **looks: object) -> Patch:
+def _shape(middle: Point, size: Point, radius: float = 0.6, **looks: Any) -> Patch:
     (x, y), (width, height) = middle, size
     if width == height:
         return Ellipse(middle, width, height, clip_on=False, **looks)
@@ -211,7 +213,12 @@ def _draw_wires(ax: Axes, wires: Sequence[Wire], done: Collection[str]) -> None:
         if wire.text:
             (i, j), (x, y) = wire.points[-2:]
             at = (x - 1.9, y - 0.8) if x != i else (x + 0.8, (y + j) / 2)
-            looks = {"size": 8.5, "weight": "bold", "va": "center", "zorder": 3}
+            looks: dict[str, Any] = {
+                "size": 8.5,
+                "weight": "bold",
+                "va": "center",
+                "zorder": 3,
+            }
             ax.text(*at, wire.text, color=LIGHT[wire.color], **looks)
     for (hue, width), paths in lines.items():
         looks = {"ec": hue, "fc": "none", "lw": width, "clip_on": False}

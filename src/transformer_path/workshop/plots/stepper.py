@@ -46,7 +46,9 @@ class Stepper:
         fig.savefig(drawing, format="svg", metadata={"Date": None, "Creator": None})
         plt.close(fig)
         svg = re.sub(  # a link is known by its name, not by what is drawn in it
-            rf'<g id="{LINK}([^"]*)">\s*<a ', r'<g>\n<a aria-label="\1" ', drawing.getvalue()
+            rf'<g id="{LINK}([^"]*)">\s*<a ',
+            r'<g>\n<a aria-label="\1" ',
+            drawing.getvalue(),
         )
         self.frames.append((svg[svg.index("<svg") :].strip(), text))
 

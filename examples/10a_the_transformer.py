@@ -229,7 +229,7 @@ steps = [
     (
         "encoder: self-attention",
         seen[f"{first}.self_attn"][1],
-        "Eight heads: every word of the source weighs every other. These are the weights.",
+        "Eight heads: each word of the source weighs all. These are the weights.",
     ),
     (
         "encoder: self-attention, added; encoder: self-attention, norm",
@@ -574,7 +574,7 @@ base, big = by_counting(Sizes(**words)), by_counting(Sizes.big(**words))
 assert base == by_formula() and big == by_formula(1024, 4096)
 
 def of_one_layer(d_model=512, d_ff=2048):
-    """Attention, feedforward and norms, in a layer of the encoder and of the decoder."""
+    """Attention, feedforward and norms: in an encoder layer, in a decoder layer."""
     attention = 4 * (d_model + 1) * d_model
     feedforward = (d_model + 1) * d_ff + (d_ff + 1) * d_model
     return [

@@ -53,7 +53,7 @@ WORDS = {
     "regularisation": """confidence interval, data augmentation, dropout,
         early stopping, evaluation mode, weight decay""",
     "transformer": """attention, cross-attention, decoder, embedding, encoder,
-        feed-forward, feedforward network, layer normalisation, multi-head,
+        feedforward network, layer normalisation, multi-head,
         post-norm, pre-norm, residual connection, self-attention, weight tying""",
     "double descent": """double descent, interpolation threshold, label noise,
         minimum-norm solution, random features, ridge regression""",

@@ -20,6 +20,7 @@ kernel_environment = {
     "PYTHONHASHSEED": "0",
     "CUDA_VISIBLE_DEVICES": "",
     "OMP_NUM_THREADS": "1",
+    "OMP_WAIT_POLICY": "passive",  # a page that asks for more shares its cores
     "MKL_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "TQDM_DISABLE": "1",

@@ -535,8 +535,7 @@ note(
 
 # Two hops: 24% with one layer of attention, 25% with a wider one of more weights, 100%
 # with two layers (three seeds). The second question depends on the first answer, and a
-# layer asks all its questions at once. Else it needs a head for each answer that there
-# may be.
+# layer asks all its questions at once. Or it asks ahead, as the thirteen heads do.
 
 # So attention has to be stacked. How dozens of such layers are to be trained, what has
 # to stand between them, and what a whole model looks like that is made of nothing else:

@@ -495,7 +495,7 @@ for name, build, count in (
     found = learn(build, hops(count), steps=400)
     chased[name] = accuracies(found, hops(count)(2000, TEST))
 
-# There is one way out, and our four heads are too few for it: to ask ahead, with a head
+# There is a way out, and our four heads are too few for it: to ask ahead, with a head
 # for every possible answer. Here are thirteen heads in one layer, their weights set by
 # hand:
 

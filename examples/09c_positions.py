@@ -165,9 +165,9 @@ note(
 # Two repairs
 # ===========
 
-# If order matters, it has to stand in the input. A positional encoding is a vector for
-# each position, added to what stands there: x_t + p_t. The same token at two places is
-# then two different inputs. Where do the vectors come from?
+# If order matters, it can be written into the input. A positional encoding is a vector
+# for each position, added to what stands there: x_t + p_t. The same token at two places
+# is then two different inputs. Where do the vectors come from?
 
 # Learned. A table of T vectors, parameters like all others, random at first.
 
@@ -190,9 +190,10 @@ fig, ax = plots.figure(4.9, 4.2)
 plots.heatmap(ax, sinusoids(48, 32), negative="ink")
 _ = ax.set(xlabel="feature", ylabel="position", aspect="auto")
 
-# Read a row: it is a clock with sixteen pairs of hands. The fast ones tell neighbours
-# apart, the slow ones tell the beginning from the end. What attention computes of two
-# positions is a product, so let us look at the products of positions with each other.
+# Read a row: it is a clock with sixteen hands, one a pair. The fast ones tell
+# neighbours apart, the slow ones tell the beginning from the end. What attention
+# computes of two positions is a product, so let us look at the products of positions
+# with each other.
 
 table = sinusoids(100, 32).double()
 product = {start: table[start : start + 40] @ table[start] for start in (0, 20, 60)}
@@ -205,13 +206,13 @@ ax.plot(apart, product[60], "x", ms=4, color=plots.LIGHT["ink"])
 _ = ax.set(xlabel="distance of the two positions", ylabel="product", ylim=(0, None))
 for start in (20, 60):
     torch.testing.assert_close(product[start], product[0], rtol=0, atol=1e-5)
-assert (product[0][:5].diff() < 0).all() and product[0].argmax() == 0
+assert (product[0][:4].diff() < 0).all() and product[0][3] > product[0][4:].max()
 
-# So a position fits itself best, and then its neighbours: the notion of neighbourhood
-# that the MLP lacked is laid into the input. And a head can look elsewhere. A step of k
-# positions turns every pair of hands by a fixed angle, so there is one matrix that
-# takes each p_t to p_(t+k), whatever t is. Here is the one for five positions, a block
-# of two by two for each pair:
+# So a position fits itself best, and then its three next neighbours in their order: the
+# notion of neighbourhood that the MLP lacked is laid into the input. And a head can
+# look elsewhere. A step of k positions turns every hand by an angle of its own, so
+# there is one matrix that takes each p_t to p_(t+k), whatever t is. Here is the one for
+# five positions, a block of two by two for each pair:
 
 k, omega = 5, 10_000.0 ** (-torch.arange(0, 32, 2).double() / 32)
 blocks = [
@@ -222,8 +223,8 @@ turn = torch.block_diag(*blocks)  # (C, C)
 torch.testing.assert_close(table[:-k] @ turn.mT, table[k:], rtol=0, atol=1e-5)
 
 # A head's weights can hold such a matrix. The authors chose sinusoids for that, and
-# because they go on beyond the longest sequence of training. In their translations a
-# learned table did just as well.
+# because they may go on beyond the longest sequence of training. In their translations
+# a learned table did just as well.
 
 
 # The experiment
@@ -305,17 +306,21 @@ kinds = {
     ),
 }
 
-# Every network learns from 300 batches of 32 fresh sequences, by Adam, from three
-# seeds, and is asked about 2,000 others. Each has the learning rate that was best for
-# it on further fresh sequences, out of 0.001, 0.003, 0.01 and 0.03. Where several were
-# equal, it is 0.01.
+# Every network learns from 250 batches of 32 fresh sequences, by Adam, from three
+# seeds, and is asked about 2,000 others. Each has the learning rate with the smallest
+# loss on further fresh sequences, out of 0.001, 0.003, 0.01 and 0.03; it is 0.01 where
+# that is less than 0.01 above the smallest.
 
 tasks = {"most frequent": most, "which first": first, "before": before}
-rates = {("before", "none"): 0.003, ("before", "causal mask only"): 0.001}
+rates = {
+    ("most frequent", "learned"): 0.003,
+    ("before", "none"): 0.003,
+    ("before", "causal mask only"): 0.001,
+}
 TEST = 2**41  # a seed of its own
 
 
-def learn(build, task, rate=0.01, steps=300, seeds=range(3)):
+def learn(build, task, rate=0.01, steps=250, seeds=range(3)):
     """Train one network for each seed, on fresh examples."""
     (trial,) = trials({0: build}, task, rates=[rate], steps=steps, seeds=seeds)
     return trial.models
@@ -338,21 +343,24 @@ for name in tasks:
     assert min(right[name, kind].min() for kind in ("sinusoidal", "learned")) > 0.9
 assert all(right["most frequent", kind].min() > 0.9 for kind in kinds)
 assert (right["which first", "none"] - 0.5).abs().max() < 0.05
-assert right["before", "none"].max() < 0.37
+bag = nn.functional.one_hot(before(2000, TEST).x, V)
+others = (bag.sum(1, keepdim=True) - bag)[:, 1:].amax(-1) / (T - 1)
+earlier_ones = bag.cumsum(1)[:, :-1].amax(-1) / torch.arange(1, T)
+assert (right["before", "none"] - others.mean()).abs().max() < 0.02
+assert (right["before", "causal mask only"] - earlier_ones.mean()).abs().max() < 0.02
 assert right["which first", "causal mask only"].min() > 0.9
-assert 0.37 < right["before", "causal mask only"].min()
-assert right["before", "causal mask only"].max() < 0.55
 assert max(found.std() for found in right.values()) < 0.05
 
 #     task           none  sinusoidal  learned  causal mask only
-#     most frequent  100%  100%        99%      100%
+#     most frequent  100%  100%        100%     100%
 #     which first    49%   100%        100%     100%
 #     before         29%   100%        100%     43%
 
 # These are means over three seeds, with standard deviations below five points. Without
-# positions all that needs no order is solved, and nothing else. (More than an eighth in
-# the last row is what a bag gives away: guess a token that occurs often.) With
-# positions, of either kind, one layer solves all three.
+# positions the task that needs no order is solved, and no other. (More than an eighth
+# in the last row is what a bag gives away: guess the most frequent of the other
+# tokens.) With positions, of either kind, one layer solves all three. (Not from every
+# seed: of six others, one came to 84% in which first with sinusoids.)
 
 
 # A rival: the mask knows something, too
@@ -379,7 +387,8 @@ torch.testing.assert_close(other[:, -1], one[:, -1], rtol=0, atol=1e-10)
 
 # Eleven tokens have changed places, and the twelfth has noticed nothing. So one layer
 # under a mask can learn who is before whom, but not who is next to whom: 43% in the
-# last task, where positions give 100%.
+# last task, no more than guessing the most frequent of the earlier tokens. Positions
+# give 100%.
 
 
 # Longer than anything it has seen
@@ -427,7 +436,7 @@ class Relative(nn.Module):
         return self.readout(x + self.ask.out_proj(merge_heads(weights @ v)))
 
 
-apart_models = learn(Relative, before, rate=0.03)
+apart_models = learn(Relative, before)
 at_new_places = torch.stack(
     [(model(x24.x).argmax(-1) == x24.y).float()[:, T:].mean() for model in apart_models]
 )
@@ -442,10 +451,10 @@ note(
     longer_relative=f"{at_new_places.mean():.0%}",
 )
 
-# It is right for 100% at the new places. (Its rate is the best of 0.003, 0.01 and 0.03,
-# by the same rule.) So it is not the length. For this task, at least. Kazemnejad et al.
-# (2023) compared the usual encodings on many tasks longer than those of training,
-# relative ones among them, and found none of the usual ones well suited.
+# It is right for 98% at the new places. So it is not the length. For this task, at
+# least. Kazemnejad et al. (2023) compared four encodings on many tasks longer than
+# those of training: sinusoids and two relative ones suited them badly, and a causal
+# mask without any encoding did best.
 
 
 # Where it fails
@@ -486,6 +495,22 @@ for name, build, count in (
     found = learn(build, hops(count), steps=400)
     chased[name] = accuracies(found, hops(count)(2000, TEST))
 
+# There is a way out, and our four heads are too few for it: to ask ahead, with a head
+# for every possible answer. Here are thirteen heads in one layer, their weights set by
+# hand:
+
+# By hand: head b reads place b if x_t leads there, and repeats the first answer if not.
+# The thirteenth head gives the first answer too, and takes the repetitions off.
+x, y = hops(2)(2000, TEST)
+token, place = nn.functional.one_hot(x, T).float(), torch.eye(T)
+query = torch.cat([token, torch.ones(2000, T, 1)], -1)[:, None]  # (B, 1, T, T + 1)
+by_head = torch.cat([30 * place - 60 * token, torch.zeros(2000, T, 1)], -1)
+places = 60 * place.expand(2000, T + 1, T, T)
+key = torch.cat([places, by_head.mT[..., None]], -1) * (T + 1) ** 0.5
+answers, _ = attention(query, key, token[:, None])  # (B, T + 1, T, T)
+by_hand = answers[:, :T].sum(1) - (T - 0.5) * answers[:, T]
+assert torch.equal(by_hand.argmax(-1), y)
+
 fig, ax = plots.figure(4.9, 2.1)
 plots.dots(ax, chased, "attention")
 ax.set(xlabel="accuracy", xlim=(0, 1.05))
@@ -510,9 +535,9 @@ note(
 
 # Two hops: 24% with one layer of attention, 25% with a wider one of more weights, 100%
 # with two layers (three seeds). The second question depends on the first answer, and a
-# layer asks all its questions at once.
+# layer asks all its questions at once. Or it asks ahead, as the thirteen heads do.
 
 # So attention has to be stacked. How dozens of such layers are to be trained, what has
 # to stand between them, and what a whole model looks like that is made of nothing else:
 # that is the transformer, the next stop of the map. But first a warning. Attention is a
-# few lines, and most ways to get them wrong train without an error message.
+# few lines, and many ways to get them wrong train without an error message.

@@ -54,6 +54,8 @@ WORDS = {
         early stopping, evaluation mode, weight decay""",
     "double descent": """double descent, interpolation threshold, label noise,
         minimum-norm solution, random features, ridge regression""",
+    "self-attention": """associative recall, entropy, key, query, self-attention,
+        scaled dot-product attention, value""",
     "convolution": """channel, CNN, convolutional network, cross-correlation, dilation,
         effective receptive field, equivariance, feature map, filter,
         grouped convolution, invariance, kernel, LeNet, max pooling, padding, pooling,

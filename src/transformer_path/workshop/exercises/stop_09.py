@@ -86,13 +86,15 @@ WRONG: dict[str, list[object]] = {
     ],
     "9.3": [
         lambda q, k, v, u: _backwards(q, k, v, u) * q.shape[-1] ** 0.5,  # no scale
-        lambda q, k, v, u: (  # without what the others lose
-            (q @ k.mT / q.shape[-1] ** 0.5).softmax(-1) * (u @ v.mT)
-        )
-        @ k
-        / q.shape[-1] ** 0.5,
+        lambda q, k, v, u: (
+            (  # without what the others lose
+                (q @ k.mT / q.shape[-1] ** 0.5).softmax(-1) * (u @ v.mT)
+            )
+            @ k
+            / q.shape[-1] ** 0.5
+        ),
         lambda q, k, v, u: -_backwards(q, k, v, u),
-        lambda q, k, v, u: u @ v.mT @ k,
+        lambda _, k, v, u: u @ v.mT @ k,
         lambda q: q,
         None,
     ],

@@ -239,8 +239,8 @@ note(
 # With the scale nothing depends on the width. Without it the entropy falls to 0.1 at
 # d_k = 1024, where the scale keeps it at 3.0 of at most 3.47. This is what the authors
 # suspected as the cause of bad training without the scale (Vaswani et al., 2017). Mind
-# what has been measured: random queries and keys, as at the start of training. Training
-# can make the entries larger or dependent, and then the variance is another.
+# what has been measured: independent queries and keys of variance 1. A layer's own
+# first weights, and its training, may give others, and then the variance is another.
 
 
 # The experiment
@@ -373,8 +373,8 @@ note(
 # Self-attention is right nearly always: 100%, rounded, even with 32 pairs. The GRU is
 # at 38% with 4 pairs and at 16% with 32 (means over three seeds). With three times the
 # batches it comes to 41% with 4 pairs, and to 83% if it hears the question first, when
-# it need not keep all pairs. So this is no verdict on what a GRU can hold: it was still
-# learning. It says what both learn from as many examples.
+# it need not keep all pairs. So this is no verdict on what a GRU can hold: it may still
+# be learning. It says what both learn from as many examples.
 
 # What has the layer learned to ask? Give it a sequence and look at the last row of the
 # weights, those of the position that asks.

@@ -351,9 +351,9 @@ number, weights = asked[5][index], best.weights[index]
 rows, columns = [*german(number), "(end)"], [*english(number), "(end)"]
 fig, ax = plots.figure(4.9, 3.9)
 plots.heatmap(ax, weights[: len(rows), : len(columns)], "attention", scale=1)
-ax.set_xticks(range(len(columns)), columns, rotation=60, ha="right")
-ax.set_yticks(range(len(rows)), rows)
 ax.set(xlabel="English, read", ylabel="German, written")
+_ = ax.set_xticks(range(len(columns)), columns, rotation=60, ha="right")
+_ = ax.set_yticks(range(len(rows)), rows)
 
 # That is one number, of the network among the six that comes out best, and even here
 # the weight is spread over neighbours. So measure: of which English word each German
@@ -381,12 +381,12 @@ note(in_order=f"{100 * np.mean(in_order):.0f}%")
 # Who reads from left to right at an even pace hits 48%. The six networks hit more than
 # 20 points more on average, and of the swapped pairs they find more than three
 # quarters. So attention has learned the alignment by itself, from pairs of sentences
-# alone. But it need not be clean. The shares differ from seed to seed far more than the
-# exact match does, and of the sentences without an error more than a quarter have a
-# word whose largest weight lies elsewhere. A right translation does not need a tidy
-# map. Perhaps it can do without because each state of the encoder has read its
-# neighbours too; that is a guess, not tested here. What is sure: a map says where the
-# decoder looked, not what it found there.
+# alone. But it need not be clean. The ± in the first row says how much seeds differ,
+# and of the sentences without an error more than a quarter have a word whose largest
+# weight lies elsewhere. A right translation does not need a tidy map. Perhaps it can do
+# without because each state of the encoder has read its neighbours too; that is a
+# guess, not tested here. What is sure: a map says where the decoder looked, not what it
+# found there.
 
 
 # Where it fails

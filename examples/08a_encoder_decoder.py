@@ -342,8 +342,7 @@ note(
 # written.
 
 # And yet the encoder had a state at every word, and all but the two at the ends were
-# thrown away. What if the decoder may look back at them? That is attention, the next
-# stop of the map, still being written.
+# thrown away. What if the decoder may look back at them? That is attention.
 
 # Is it really the vector? So far it is only the suspect: its rivals were tried, and
 # they do not explain the fall. The test is to take away the vector and leave everything

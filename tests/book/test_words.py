@@ -68,6 +68,8 @@ WORDS = {
         receptive field, stride, weight sharing""",
     "translation": """decoder, embedding, encoder, exact match, greedy decoding,
         sequence to sequence, token, vocabulary""",
+    "attention": """additive attention, alignment, attention, attention weight,
+        context, multiplicative attention""",
 }
 TERMS = [
     " ".join(term.split()) for words in WORDS.values() for term in words.split(",")

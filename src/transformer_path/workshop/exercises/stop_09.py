@@ -66,7 +66,7 @@ def by_distance(answer: object) -> str:
 def three_strangers(answer: object) -> str:
     """9.5: three numbers, what is wrong with each of three versions of attention."""
     hint = "0 right, 1 scale, 2 axis of the softmax, 3 mask."
-    expected = torch.tensor([0.0, 1.0, 2.0])
+    expected = torch.tensor([0.0, 2.0, 1.0])
     same_tensor(answer, expected, hint=hint, wanted="a list of three numbers")
     return "The one that looks odd is right, and the two that look right are not."
 
@@ -210,7 +210,7 @@ WRONG: dict[str, list[object]] = {
         lambda value: value,
         3,
     ],
-    "9.5": [[0, 0, 0], [0, 2, 1], [0, 1, 3], [1, 1, 2], [0, 1], None, "third"],
+    "9.5": [[0, 0, 0], [0, 1, 2], [0, 1, 3], [1, 1, 2], [0, 1], None, "third"],
     "9.6": [
         lambda candidate, x: not _moved(candidate, x, 11)[:11].any(),  # the last only
         lambda candidate, x: (

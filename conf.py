@@ -20,6 +20,7 @@ kernel_environment = {
     "PYTHONHASHSEED": "0",
     "CUDA_VISIBLE_DEVICES": "",
     "OMP_NUM_THREADS": "1",
+    "OMP_WAIT_POLICY": "passive",  # a page that asks for more shares its cores
     "MKL_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "TQDM_DISABLE": "1",
@@ -79,7 +80,7 @@ html_baseurl = META["urls"]["Book"]
 html_static_path = ["docs/_static"]
 html_favicon = "docs/_static/favicon.svg"
 html_show_sourcelink = False
-html_css_files = ["book.css", "stepper.css"]
+html_css_files = ["book.css", "stepper.css", "marks.css"]
 html_js_files = [("book.js", {"defer": "defer"})]
 pygments_style = "a11y-light"
 pygments_dark_style = "a11y-dark"

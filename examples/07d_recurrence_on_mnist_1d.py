@@ -302,5 +302,5 @@ for (name, threads, n), time in clock.items():
 
 # With the vector of fixed size, this is what recurrence costs. What is wanted is a
 # layer in which each position looks at all others directly, however far apart they
-# stand, and all of them at the same time. That is attention, the next stop of the map,
-# still being written.
+# stand, and all of them at the same time. That is attention. The way there begins with
+# a task that asks for it: translation.

@@ -100,10 +100,10 @@ def test_the_readme_has_a_chapter(page):
 
 
 def test_the_readme_says_what_is_to_come():
-    stops = [int(planned["stop"]) for planned in ROADMAP["planned"]]
+    stops = [planned["stop"] for planned in ROADMAP["planned"]]
     text = (ROOT / "README.md").read_text("utf-8")
-    first, last = re.search(r"^Stops (\d+) to (\d+)", text, re.M).groups()
-    assert [int(first), int(last)] == [min(stops), max(stops)], (
+    first, last = re.search(r"^Stops (\w+) to (\w+)", text, re.M).groups()
+    assert [first, last] == [stops[0], stops[-1]], (
         "README.md, under the map: what is to come is what docs/index.md plans."
     )
 

@@ -100,11 +100,12 @@ def test_every_exercise_has_a_checker_and_every_checker_an_exercise():
 
 
 @pytest.mark.parametrize("chapter", sorted({e.name.split(".")[0] for e in exercises()}))
-def test_a_chapter_has_three_exercises_or_three_for_every_two_pages(chapter):
+def test_a_chapter_has_three_exercises_for_each_page_or_for_every_two(chapter):
     on_pages = [e for e in exercises() if e.name.split(".")[0] == chapter]
     numbers = sorted(int(e.name.split(".")[1]) for e in on_pages)
     assert numbers == [*range(1, len(numbers) + 1)]
-    assert len(numbers) == 3 * -(-len({e.page for e in on_pages}) // 2)
+    chapters = len({e.page for e in on_pages})
+    assert 3 * -(-chapters // 2) <= len(numbers) <= 3 * chapters
 
 
 def test_a_page_that_announces_exercises_has_some():

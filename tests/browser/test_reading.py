@@ -67,6 +67,24 @@ def test_a_stepper_obeys_the_keyboard(visit, site, book):
     assert tab.url.endswith(".html"), "the arrows turned the page"
 
 
+def test_a_box_of_a_drawing_leads_to_its_line(visit, site, book):
+    tab = visit(
+        site + page_with(book, 'class="tp-stepper"', '<a aria-label="encoder: ')
+    )
+    stepper = tab.locator(".tp-stepper").first
+    stepper.get_by_role("slider").press("End")
+    name = "decoder: cross-attention"
+    boxes = stepper.get_by_role("link", name=name, exact=True)
+    expect(boxes).to_have_count(1)  # those of hidden frames are none
+    boxes.press("Enter")
+    line = tab.locator("pre span:target")
+    expect(line).to_contain_text("self.multihead_attn(x, source")
+    expect(line).to_be_in_viewport()
+    tab.go_back()
+    stepper.locator(".tp-now").get_by_text("next word").click(force=True)
+    expect(tab.locator("pre span:target")).to_contain_text("logits.argmax(-1)")
+
+
 def test_a_stepper_plays_and_stops(visit, site, book):
     tab = visit(site + page_with(book, 'class="tp-stepper"'))
     stepper = tab.locator(".tp-stepper").first

@@ -3,6 +3,7 @@
 import math
 import re
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -240,33 +241,65 @@ def test_sinusoids_are_those_of_the_paper():
 # ---- the museum: classic wrong versions, each caught ---------------------------------
 
 
+def looks_nowhere(engine):
+    """A row without True gives finite numbers, which torch's layer does not."""
+    mask = torch.ones(4, 4).bool()
+    mask[2] = False
+    assert (
+        engine.attention(*(random(4, 3, seed=s) for s in range(3)), mask)[0]
+        .isfinite()
+        .all()
+    )
+
+
 def check(engine):
     try_all(partial(agrees_with_torch, engine), questions(), max_examples=60)
+    looks_nowhere(engine)
 
 
-MUSEUM = {
+MUSEUM = {  # the first eleven under the names that they have in the bug museum, 9d
     "missing transpose before merging heads": (
         "return x.transpose(1, 2).flatten(2)",
         "return x.reshape(x.shape[0], x.shape[2], -1)",
+    ),
+    "softmax over the wrong axis": ("= scores.softmax(-1)", "= scores.softmax(-2)"),
+    "queries and keys exchanged": ("query @ key.mT", "key @ query.mT"),
+    "scale left out": (" / query.shape[-1] ** 0.5", ""),
+    "weights without a gradient": ("return weights @", "return weights.detach() @"),
+    "causal mask that sees the next": (".tril()", ".tril(1)"),
+    "causal mask that hides itself": (".tril()", ".tril(-1)"),
+    "mask of the opposite polarity": (
+        ".masked_fill(~mask, lowest).softmax(-1) * mask",
+        ".masked_fill(mask, lowest).softmax(-1) * ~mask",
+    ),
+    "mask after the softmax": (".masked_fill(~mask, lowest)", ""),
+    "padding masks those who ask": ("alive[:, None, None]", "alive[:, None, :, None]"),
+    "minus infinity in an empty row": (
+        "lowest = torch.finfo(scores.dtype).min",
+        "lowest = -torch.inf",
     ),
     "missing transpose after splitting them": (
         "n_heads, -1).transpose(1, 2)",
         "n_heads, -1).reshape(x.shape[0], n_heads, x.shape[1], -1)",
     ),
-    "causal mask off by one": (".tril()", ".tril(1)"),
-    "scale left out": (" / query.shape[-1] ** 0.5", ""),
     "scale of the whole width": ("/ query.shape[-1] ** 0.5", "/ query.shape[-1]"),
     "padding attended to": ("return alive[:,", "return (alive | True)[:,"),
-    "padding of those who ask": ("alive[:, None, None]", "alive[:, None, :, None]"),
-    "softmax over the wrong axis": ("= scores.softmax(-1)", "= scores.softmax(-2)"),
     "softmax over the wrong axis, masked": (").softmax(-1) *", ").softmax(-2) *"),
-    "mask of the opposite polarity": ("mask = _check", "mask = ~_check"),
-    "mask after the softmax": (".masked_fill(~mask, lowest)", ""),
-    "queries and keys exchanged": ("query @ key.mT", "(key @ query.mT).mT.flip(-1)"),
+    "queries and keys exchanged, keys reversed": (
+        "query @ key.mT",
+        "(key @ query.mT).mT.flip(-1)",
+    ),
     "keys of those who ask": ("(x, source, source),", "(x, x, source),"),
     "values of those who ask": ("(x, source, source),", "(x, source, x),"),
     "no output layer": ("self.out_proj(merge_heads(answers))", "merge_heads(answers)"),
 }
+
+
+def test_the_pieces_of_the_page_stand_here_by_name():
+    page = (Path(__file__).parents[2] / "docs" / "09d-bug-museum.md").read_text("utf-8")
+    named = re.findall(r'^    "(.+)": \($', page, re.MULTILINE)
+    assert named == list(MUSEUM)[: len(named)]
+    assert len(named) == 11
 
 
 @pytest.mark.parametrize("piece", MUSEUM)

@@ -21,7 +21,7 @@ from sphinx.util.typing import ExtensionMetadata
 
 from book.blocks import beside, boxes, cells, sidenote, source
 from book.board import leaderboard
-from book.figures import explorable, stepper, themed
+from book.figures import explorable, links, stepper, themed
 from book.forms import install, three
 from book.maths import font, mathml
 from book.outputs import checks, complete, fresh, progress
@@ -125,6 +125,7 @@ def _blocks(app: Sphinx) -> None:
     app.add_transform(cells.ShowIdeas)
     app.add_post_transform(themed.ThemeSvg)
     app.add_post_transform(stepper.ThemeStepper)
+    app.add_post_transform(links.LinkLines)
     app.add_js_file("stepper.js", loading_method="defer")
     app.add_css_file("explorable.css")
     app.connect("html-page-context", explorable.add_scripts)

@@ -13,6 +13,7 @@ import importlib
 import inspect
 import textwrap
 from collections.abc import Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -51,6 +52,18 @@ def shown_lines(name: str, options: Mapping[str, Any]) -> tuple[ModuleType, str]
     return module, part_of(code, options["part"]) if "part" in options else code
 
 
+def _origin(name: str, module: ModuleType) -> dict[str, Any]:
+    """Say where the lines of an object stand, for the figures that link to them."""
+    lines, first = inspect.getsourcelines(load(name)[1])
+    above = len(module.__name__.split("."))
+    path = "/".join(Path(inspect.getfile(module)).parts[-above:])
+    return {
+        "tp_name": name,
+        "tp_file": path,
+        "tp_lines": dict(enumerate(map(str.rstrip, lines), max(first, 1))),
+    }
+
+
 class Source(SphinxDirective):
     """Show the source of an object of the package and link to its reference."""
 
@@ -67,7 +80,9 @@ class Source(SphinxDirective):
         except (ImportError, AttributeError, TypeError, ValueError) as error:
             raise self.error(f"{{source}} cannot show {name}: {error}") from error
         self.env.note_dependency(inspect.getfile(module))
-        block = nodes.literal_block(code, code, language="python")
+        block = nodes.literal_block(
+            code, code, language="python", **_origin(name, module)
+        )
         caption = nodes.paragraph("", "", self.link(name), classes=["tp-source-name"])
         source = nodes.container("", block, caption, classes=["tp-source"])
         self.set_source_info(source)

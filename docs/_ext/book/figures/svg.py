@@ -48,7 +48,7 @@ def theme_svg(svg: str, prefix: str, label: str) -> str:
     body = re.sub(r'\bfont: ([^;"]*)', _without_family, body)
     body = re.sub(r"font-family: [^;\"]*;? ?", "", body)
     body = re.sub(r"#[0-9a-fA-F]{6}\b", _variable, body)
-    return _root(head, label) + _lighter(body)
+    return _root(head, label, "group" if "<a " in body else "img") + _lighter(body)
 
 
 def _found(pattern: str, text: str) -> re.Match[str]:
@@ -59,13 +59,13 @@ def _found(pattern: str, text: str) -> re.Match[str]:
     return match
 
 
-def _root(head: str, label: str) -> str:
+def _root(head: str, label: str, role: str) -> str:
     """Start the drawing: it grows with the page up to its own size."""
     view = _found(r'viewBox="([^"]*)"', head)[1]
     # Sizes are in points: at 96 pixels an inch and 16 a rem, 12 points are a rem.
     size = f"max-width: {float(view.split()[2]) / 12:.4g}rem"
     return (
-        f'<svg viewBox="{view}" class="tp-svg" role="img" '
+        f'<svg viewBox="{view}" class="tp-svg" role="{role}" '
         f'aria-label="{escape(label)}" style="{size}; {INHERITED}">'
     )
 

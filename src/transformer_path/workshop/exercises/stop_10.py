@@ -4,11 +4,68 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from transformer_path.transformer.blocks import EncoderLayer
 
 from ._compare import same_number
 from ._functions import same_function
+
+Part = Callable[..., Tensor]
+
+
+def one_layer(answer: object) -> str:
+    """10.1: the number of parameters of one decoder layer, d_model 256, d_ff 1024."""
+    attention, norm = 4 * (256 * 256 + 256), 2 * 256
+    feedforward = 256 * 1024 + 1024 + 1024 * 256 + 256
+    hint = "Two attentions of four matrices, two oblong ones, three norms; and biases."
+    same_number(
+        answer, 2 * attention + feedforward + 3 * norm, tolerance=0.5, hint=hint
+    )
+    return "The number of heads is in none of it."
+
+
+def moved_by_one(answer: object) -> str:
+    """10.2: a function answer(target, begin), what the decoder may read."""
+
+    def reference(target: Tensor, begin: int) -> Tensor:
+        return F.pad(target[:, :-1], (1, 0), value=begin)
+
+    words = torch.randint(3, 99, (5, 7), generator=torch.Generator().manual_seed(0))
+    cases = [(words, 1), (words[:1, :1], 1), (words[:3], 2)]
+    hint = "At position t stands the word of position t - 1; at position 0, begin."
+    same_function(answer, reference, cases, hint=hint)
+    return "Forget it, and the mask hides nothing: each position reads its own answer."
+
+
+def decoder_layer(answer: object) -> str:
+    """10.3: a decoder layer, post-norm, put together from its parts."""
+
+    def reference(
+        y: Tensor,
+        x: Tensor,
+        self_attention: Part,
+        cross_attention: Part,
+        feedforward: Part,
+        norms: list[Part],
+    ) -> Tensor:
+        y = norms[0](y + self_attention(y, y))
+        y = norms[1](y + cross_attention(y, x))
+        return norms[2](y + feedforward(y))
+
+    generator = torch.Generator().manual_seed(0)
+    cases = []
+    for b, u, t in [(2, 5, 7), (1, 3, 3)]:
+        y, x = (
+            torch.randn(b, n, 6, generator=generator, dtype=torch.float64)
+            for n in (u, t)
+        )
+        cases.append(
+            (y, x, _asks(0.5), _asks(-0.8), torch.sin, [*map(_norm, (1, 2, 3))])
+        )
+    hint = "Three times: a branch, added to the stream, and the sum normalised."
+    same_function(answer, reference, cases, hint=hint, gradient=True)
+    return "The whole decoder is six of these, and a table at either end."
 
 
 def pairs(answer: object) -> str:
@@ -41,12 +98,93 @@ def overlapping(answer: object) -> str:
 
 
 CHECKS: dict[str, Callable[[object], str]] = {
+    "10.1": one_layer,
+    "10.2": moved_by_one,
+    "10.3": decoder_layer,
     "10.4": pairs,
     "10.5": weights,
     "10.6": overlapping,
 }
 
+
+def _asks(sharpness: float) -> Part:
+    """Make an attention without weights: who asks first, then who is asked."""
+
+    def attention(asking: Tensor, asked: Tensor) -> Tensor:
+        return (sharpness * asking @ asked.mT).softmax(-1) @ asked
+
+    return attention
+
+
+def _norm(scale: float) -> Part:
+    def norm(x: Tensor) -> Tensor:
+        return scale * F.layer_norm(x, x.shape[-1:])
+
+    return norm
+
+
+def _broken(
+    *, residual: bool = True, pre: bool = False, bridge: bool = True, last: bool = True
+) -> Part:
+    """Make a decoder layer with one mistake."""
+
+    def layer(
+        y: Tensor,
+        x: Tensor,
+        self_attention: Part,
+        cross_attention: Part,
+        feedforward: Part,
+        norms: list[Part],
+    ) -> Tensor:
+        branches: list[Part] = [
+            lambda z: self_attention(z, z),
+            lambda z: cross_attention(z, x if bridge else z),
+            feedforward,
+        ]
+        for i, (branch, norm) in enumerate(zip(branches, norms, strict=True)):
+            if pre:
+                y = y + branch(norm(y))
+            else:
+                added = (y if residual else 0) + branch(y)
+                y = norm(added) if last or i < 2 else added
+        return y
+
+    return layer
+
+
 WRONG: dict[str, list[object]] = {
+    "10.1": [
+        790_272,  # an encoder's layer
+        1_051_648 - 3 * 512 + 768,
+        2 * 4 * 256 * 256 + 2 * 256 * 1024,  # no biases, no norms
+        1_053_440 // 8,
+        None,
+        "1053440",
+    ],
+    "10.2": [
+        lambda target, _: target,  # it reads its own answer
+        lambda target, begin: F.pad(target, (1, 0), value=begin),  # one too many
+        lambda target, begin: F.pad(target[:, 1:], (1, 0), value=begin),
+        lambda target, begin: F.pad(target[:, 1:], (0, 1), value=begin),  # looks ahead
+        lambda target, _: F.pad(target[:, :-1], (1, 0)),  # padding in place of begin
+        lambda target, _: target.roll(1, 1),
+        lambda target: target,
+        None,
+    ],
+    "10.3": [
+        _broken(residual=False),
+        _broken(pre=True),
+        _broken(bridge=False),
+        _broken(last=False),
+        lambda y, x, ask, cross, ffn, norms: norms[2](
+            norms[1](norms[0](y + ask(y, y)) + cross(x, y))
+            if x.shape == y.shape
+            else y + ffn(y)
+        ),
+        lambda y, *_: y,
+        lambda y: y,
+        7,
+    ],
     "10.4": [4, 1600, 100, 1 / 16, None],
     "10.5": [
         4 * 32**2 + 2 * 32 * 64,  # no biases, no normalisation

@@ -12,6 +12,7 @@ from transformer_path.workshop.palette import LIGHT, MARKERS
 
 from .diagrams import arrow, network
 from .explorable import Explorable
+from .flow import Flow
 from .lines import curves, label, label_end, level, log_ticks, slope
 from .pictures import (
     decision_region,
@@ -28,6 +29,7 @@ __all__ = [
     "LIGHT",
     "MARKERS",
     "Explorable",
+    "Flow",
     "SideBySide",
     "Stepper",
     "arrow",

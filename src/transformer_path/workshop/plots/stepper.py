@@ -1,12 +1,15 @@
 """How does a page show what moves? As frames that the reader steps through."""
 
 import io
+import re
 from html import escape
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from transformer_path.workshop.terminal import readable
+
+LINK = "link: "  # how the gid of what has a url begins; behind it stands its name
 
 
 class Stepper:
@@ -42,7 +45,11 @@ class Stepper:
         drawing = io.StringIO()
         fig.savefig(drawing, format="svg", metadata={"Date": None, "Creator": None})
         plt.close(fig)
-        svg = drawing.getvalue()
+        svg = re.sub(  # a link is known by its name, not by what is drawn in it
+            rf'<g id="{LINK}([^"]*)">\s*<a ',
+            r'<g>\n<a aria-label="\1" ',
+            drawing.getvalue(),
+        )
         self.frames.append((svg[svg.index("<svg") :].strip(), text))
 
     def __repr__(self) -> str:

@@ -88,9 +88,9 @@ note(n_english=f"{len(source) - 3}", n_german=f"{len(target) - 3}")
 
 # The two together are an encoder–decoder.
 
-#     s_0 = tanh(W c + b)
+#     s_0 = tanh(W_s c + b)
 #     s_u = GRU([E_(y_(u-1)); c], s_(u-1))
-#     z_u = V [s_u; c] + d
+#     z_u = W_z [s_u; c] + d
 
 # The lines of the package: transformer_path.sequences.seq2seq.EncoderDecoder.start
 
@@ -261,6 +261,7 @@ as_at_five = words[:, 2] ** lengths[6]  # if each word were as easy as at five d
 assert sentences[:, 0].min() > 0.9 and sentences[:, 6].max() < 0.15
 assert (words[:, 6] > sentences[:, 6] + 0.5).all()
 assert (as_at_five > sentences[:, 6] + 0.15).all()
+assert (words[:, 6] < words[:, 2]).all()
 note(
     words_three=f"{spread(words[:, 0])}%",
     words_nine=f"{spread(words[:, 6])}%",

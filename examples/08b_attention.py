@@ -452,5 +452,4 @@ for name, found in chains.items():
 # What waits is the recurrence.
 
 # The recurrence is still there to let each word know of the others. Could attention do
-# that, too? A sentence that looks at itself: that is self-attention, the next stop of
-# the map, still being written.
+# that, too? A sentence that looks at itself: that is self-attention.

@@ -1,4 +1,4 @@
-"""Every position asks every other: self-attention.
+"""Self-attention.
 
 Stop 9a of the path as a script: the code of the page
 https://transformer-path.github.io/transformer-path/09a-self-attention.html, its prose
@@ -20,9 +20,10 @@ script.start()
 # The question
 # ============
 
-# A recurrent network reads one position after the other, and no second core shortens
-# that. What it has read has to fit into one vector. What if there is no reader at all,
-# and every position may ask every other, at the same time?
+# Attention has let a translator look back at all it has read. But what it looks at was
+# written by a recurrent network, one position after the other, and no second core
+# shortens that. What if there is no reader at all, and every position may ask every
+# other, at the same time?
 
 import math
 

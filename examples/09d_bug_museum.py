@@ -569,5 +569,4 @@ note(
 # ask the layer. Nobody asked the model.
 
 # So the whole needs the care that its parts got: equal to an independent model, in
-# value and gradient, with all masks. That model is the transformer, the next stop of
-# the map.
+# value and gradient, with all masks. That model is the transformer.

@@ -28,14 +28,13 @@ script.start()
 # No part of it is there for its own sake. Each repairs a failure that you have
 # measured:
 
-# - attention from target to source: one vector of fixed size for the whole source; 7b,
-#   stop 8
+# - attention from target to source: one vector of fixed size for the whole source; 8a,
+#   8b
 # - self-attention in place of recurrence: a chain of operations that grows with every
 #   position; 7d
-# - several heads: one softmax gives one average; stop 9
-# - positions, added to the embeddings: attention does not see the order; stop 9
-# - the causal mask of the decoder: a writer that has read the word it is to predict;
-#   stop 9
+# - several heads: multi-head attention: one softmax gives one average; 9a
+# - positions, added to the embeddings: attention does not see the order; 9c
+# - the causal mask of the decoder: a writer that has read the word it is to predict; 9d
 # - a feedforward network: once its weights are given, attention is a linear map; 4a
 # - residual connections, layer norm: signals and gradients die out, or explode, with
 #   depth; 5b
@@ -513,7 +512,7 @@ for pre_norm, masked in product([False, True], [False, True]):
 assert compared == 4 * (2 + 12) + 4 * (3 + 18)
 note(compared=f"{compared}")
 
-# That makes 144 equal tensors. And the mask does in the whole model what it is for.
+# That makes 140 equal tensors. And the mask does in the whole model what it is for.
 # Change a later word of the target, and the scores before it stay the same, bit for
 # bit:
 

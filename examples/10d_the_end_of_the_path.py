@@ -1,4 +1,4 @@
-"""The end of the path: MNIST-1D with a transformer.
+"""MNIST-1D with a transformer.
 
 Stop 10d of the path as a script: the code of the page
 https://transformer-path.github.io/transformer-path/10d-the-end-of-the-path.html, its

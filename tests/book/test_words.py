@@ -66,7 +66,7 @@ WORDS = {
         effective receptive field, equivariance, feature map, filter,
         grouped convolution, invariance, kernel, LeNet, max pooling, padding, pooling,
         receptive field, stride, weight sharing""",
-    "the end of the path": """convolutional token, patch, token""",
+    "MNIST-1D with a transformer": """convolutional token, patch, token""",
     "translation": """decoder, embedding, encoder, exact match, greedy decoding,
         sequence to sequence, token, vocabulary""",
     "attention": """additive attention, alignment, attention, attention weight,

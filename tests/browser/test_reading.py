@@ -71,6 +71,7 @@ def test_a_box_of_a_drawing_leads_to_its_line(visit, site, book):
     tab = visit(
         site + page_with(book, 'class="tp-stepper"', '<a aria-label="encoder: ')
     )
+    tab.emulate_media(reduced_motion="reduce")  # a press while it scrolls would be lost
     stepper = tab.locator(".tp-stepper").first
     stepper.get_by_role("slider").press("End")
     name = "decoder: cross-attention"

@@ -26,8 +26,6 @@ script.start()
 # other about, how well does the transformer do, and how much of that is due to its
 # attention?
 
-from time import thread_time
-
 import numpy as np
 import torch
 from torch import nn

@@ -38,6 +38,7 @@ from transformer_path.workshop import plots
 from transformer_path.workshop.batches import minibatches, stacked
 from transformer_path.workshop.datasets import mnist1d
 from transformer_path.workshop.ensembles import Several, each
+from transformer_path.workshop.graphs import critical_path
 from transformer_path.workshop.leaderboard import PUBLISHED, enter, measure, spread
 from transformer_path.workshop.notes import note
 from transformer_path.workshop.repeats import accuracies
@@ -215,19 +216,7 @@ note(
 # from the result back to the inputs. Operations that only move numbers to other places
 # count too.
 
-def critical_path(output):
-    """Count the operations of the longest chain that leads to the output."""
-    depth, waiting = {}, [output.grad_fn]
-    while waiting:
-        needs = [node for node, _ in waiting[-1].next_functions if node]
-        missing = [node for node in needs if node not in depth]
-        if missing:
-            waiting += missing
-        else:
-            node = waiting.pop()
-            depth[node] = 1 + max((depth[n] for n in needs), default=-1)  # inputs: 0
-    return depth[output.grad_fn]
-
+# The lines of the package: transformer_path.workshop.graphs.critical_path
 
 lengths = [40, 160, 640]
 x = {length: torch.randn(1, 64, length, requires_grad=True) for length in lengths}

@@ -37,6 +37,7 @@ from transformer_path.workshop.ensembles import Several, each
 from transformer_path.workshop.leaderboard import spread
 from transformer_path.workshop.notes import note
 from transformer_path.workshop.number_words import english, german, numbers
+from transformer_path.workshop.sentences import exact_match, word_loss
 from transformer_path.workshop.training import fit, seeded
 from transformer_path.workshop.vocabulary import BEGIN, PADDING, Vocabulary
 
@@ -192,10 +193,7 @@ def drawn(lengths, seed):
 
 
 def loss(model, batch):
-    logits, _ = model(batch.x, batch.y)
-    return F.cross_entropy(
-        logits.flatten(0, 1), batch.y.flatten(), ignore_index=PADDING
-    )
+    return word_loss(model(batch.x, batch.y)[0], batch.y)
 
 
 def trained(width=32, steps=300, lr=0.02, lengths=digits):
@@ -240,12 +238,8 @@ def exact(models, part):
     found = []
     for model in models:
         written = [greedy(model, x, limit=y.shape[1]).words for x, y in part.values()]
-        found.append(
-            [
-                (F.pad(w, (0, y.shape[1] - w.shape[1])) == y).all(1).float().mean()
-                for w, (_, y) in zip(written, part.values())
-            ]
-        )
+        right = [exact_match(w, y) for w, (_, y) in zip(written, part.values())]
+        found.append([sentences.float().mean() for sentences in right])
     return np.array(found)
 
 

@@ -41,9 +41,11 @@ from transformer_path.workshop import plots
 from transformer_path.workshop.batches import minibatches, stacked
 from transformer_path.workshop.datasets import Examples
 from transformer_path.workshop.ensembles import Several, each
+from transformer_path.workshop.graphs import critical_path
 from transformer_path.workshop.leaderboard import spread
 from transformer_path.workshop.notes import note
 from transformer_path.workshop.number_words import english, german, numbers, sources
+from transformer_path.workshop.sentences import exact_match, word_loss
 from transformer_path.workshop.training import fit, seeded
 from transformer_path.workshop.vocabulary import BEGIN, PADDING, Vocabulary
 
@@ -180,10 +182,7 @@ def drawn(seed):
 
 
 def loss(model, batch):
-    logits, _ = model(batch.x, batch.y)
-    return F.cross_entropy(
-        logits.flatten(0, 1), batch.y.flatten(), ignore_index=PADDING
-    )
+    return word_loss(model(batch.x, batch.y)[0], batch.y)
 
 # Only the context differs. To the three networks comes a fourth, for a rival
 # explanation. Perhaps what helps is not the choice for every word, but only that the
@@ -239,15 +238,10 @@ written = {
 }
 
 
-def right(words, y):
-    """Which sentences are right, (B,)."""
-    return (F.pad(words, (0, y.shape[1] - words.shape[1])) == y).all(1)
-
-
 exact = {
     name: np.array(
         [
-            [right(one[d].words, test[d].y).double().mean() for d in digits]
+            [exact_match(one[d].words, test[d].y).double().mean() for d in digits]
             for one in all_seeds
         ]
     )
@@ -314,7 +308,7 @@ def shares(one):
     """Words looked at where they come from, swaps seen, exact yet not aligned."""
     hits, seen, astray = [], [], []
     for d in digits:
-        correct = right(one[d].words, test[d].y)
+        correct = exact_match(one[d].words, test[d].y)
         for number, weights, ok in zip(asked[d], one[d].weights, correct):
             if ok:
                 found = [a == b for a, b in places(number, weights)]
@@ -341,7 +335,7 @@ name, seed = max(
 )
 best = written[name][seed][5]
 index = max(
-    (i for i in range(70) if right(best.words, test[5].y)[i]),
+    (i for i in range(70) if exact_match(best.words, test[5].y)[i]),
     key=lambda i: (
         np.mean(swaps(asked[5][i], best.weights[i]) or [0]),
         len(english(asked[5][i])),
@@ -398,20 +392,6 @@ note(in_order=f"{100 * np.mean(in_order):.0f}%")
 # waits for the one before? It is counted as for the GRU, in the computation graph.
 # Source and target are equally long, and the true words are given, so nothing here
 # waits for a word to be chosen.
-
-def critical_path(output):
-    """Count the operations of the longest chain that leads to the output."""
-    depth, waiting = {}, [output.grad_fn]
-    while waiting:
-        needs = [node for node, _ in waiting[-1].next_functions if node]
-        missing = [node for node in needs if node not in depth]
-        if missing:
-            waiting += missing
-        else:
-            node = waiting.pop()
-            depth[node] = 1 + max((depth[n] for n in needs), default=-1)
-    return depth[output.grad_fn]
-
 
 def all_at_once(T):
     """Multiplicative attention by itself, when all states are there already."""

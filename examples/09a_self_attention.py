@@ -35,6 +35,7 @@ from transformer_path.sequences.recurrent import GRU
 from transformer_path.transformer.attention import attention
 from transformer_path.workshop import plots
 from transformer_path.workshop.datasets import Examples
+from transformer_path.workshop.graphs import critical_path
 from transformer_path.workshop.notes import note
 from transformer_path.workshop.repeats import accuracies
 from transformer_path.workshop.trials import trials
@@ -126,20 +127,6 @@ for seed in range(20):
 
 # Count the critical path as we did for the GRU: the longest chain of operations that
 # wait for each other.
-
-def critical_path(output):
-    """Count the operations of the longest chain that leads to the output."""
-    depth, waiting = {}, [output.grad_fn]
-    while waiting:
-        needs = [node for node, _ in waiting[-1].next_functions if node]
-        missing = [node for node in needs if node not in depth]
-        if missing:
-            waiting += missing
-        else:
-            node = waiting.pop()
-            depth[node] = 1 + max((depth[n] for n in needs), default=-1)  # inputs: 0
-    return depth[output.grad_fn]
-
 
 lengths = [40, 160, 640]
 x = {n: torch.randn(1, n, 64, generator=by_seed(n)).requires_grad_() for n in lengths}
@@ -459,5 +446,6 @@ note(**{name.replace(" ", "_"): f"{f.mean():.0%}" for name, f in both_right.item
 # twice the width in 14%. Cut into two, with not one weight more, it gets 99% (three
 # seeds). A single query leans towards both pairs, and brings back a mixture of values.
 
-# The book began with several questions. Several queries side by side are the heads of
-# attention, the next stop of the map, still being written.
+# The book began with several questions. Several queries side by side, each with keys
+# and values of its own, are the heads of multi-head attention, the next stop of the
+# map, still being written.

@@ -44,20 +44,14 @@ def by_distance(answer: object) -> str:
     """9.4: a function answer(query, key, value, bias), attention with distances."""
 
     def reference(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
-        scores = query @ key.mT / query.shape[-1] ** 0.5
-        result: Tensor = (scores + _spread(query, bias)).softmax(-1) @ value
+        scores = _scores(query, key) + _spread(query, bias)
+        result: Tensor = scores.softmax(-1) @ value
         return result
 
-    generator = torch.Generator().manual_seed(0)
-    cases = []
-    for b, h, t, d, r in ((2, 3, 7, 5, 2), (1, 2, 3, 4, 5), (2, 1, 1, 3, 1)):
-        shapes = [(b, h, t, d)] * 3 + [(h, 2 * r + 1)]
-        cases.append(
-            tuple(
-                torch.randn(*shape, generator=generator, dtype=torch.float64)
-                for shape in shapes
-            )
-        )
+    cases = [
+        _draw(*[(b, h, t, d)] * 3, (h, 2 * r + 1))
+        for b, h, t, d, r in ((2, 3, 7, 5, 2), (1, 2, 3, 4, 5), (2, 1, 1, 3, 1))
+    ]
     hint = "Scores of shape (B, H, T, T), plus bias[h, clamp(s - t, -R, R) + R]."
     same_function(answer, reference, cases, hint=hint, gradient=True)
     return "It knows who stands beside it, at position 5 and at position 5,000."
@@ -74,9 +68,7 @@ def three_strangers(answer: object) -> str:
 def own_property(answer: object) -> str:
     """9.6: a function answer(candidate, x) that tells causal attention from others."""
     hint = "Change one position at a time, and see which results move."
-    x = torch.randn(
-        12, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64
-    )
+    (x,) = _draw((12, 4))
     rows = torch.arange(12)
     distance = rows[:, None] - rows  # t - s
     early = distance >= 0
@@ -122,8 +114,7 @@ def _draw(*shapes: tuple[int, ...]) -> tuple[Tensor, ...]:
 
 
 def _itself(x: Tensor, w_q: Tensor, w_k: Tensor, w_v: Tensor) -> Tensor:
-    scores = (x @ w_q) @ (x @ w_k).mT / w_q.shape[1] ** 0.5
-    result: Tensor = scores.softmax(-1) @ (x @ w_v)
+    result: Tensor = _scores(x @ w_q, x @ w_k).softmax(-1) @ (x @ w_v)
     return result
 
 

@@ -367,8 +367,8 @@ assert max(found.std() for found in right.values()) < 0.05
 # ======================================
 
 # The last column has no positions. And yet it tells which token comes first. What is
-# left, if not positions, is the causal mask: it treats the places differently, as the
-# first position sees one token and the last sees twelve.
+# left, if not positions, is the causal mask: each position looks at itself and at those
+# before it, and nowhere else. So the first sees one token and the last sees twelve.
 
 value = torch.zeros(T, 1)
 value[0] = 1.0

@@ -81,7 +81,8 @@ museum = {
 }
 
 # The last one happens to people who want to draw the weights, and `detach` them in the
-# wrong line. Now the masks:
+# wrong line. Now the masks, the causal one and the padding mask, which lets nobody look
+# at padding:
 
 museum |= {
     "causal mask that sees the next": (

@@ -45,9 +45,7 @@ def attend(scores: Tensor, values: Tensor, alive: Tensor) -> tuple[Tensor, Tenso
     >>> attend(scores, values, alive.bool())[0]
     tensor([[2.]])
     """
-    lowest = torch.finfo(
-        scores.dtype
-    ).min  # not -inf: 0, never NaN, if nothing is alive
+    lowest = torch.finfo(scores.dtype).min  # with -inf nothing alive would be NaN
     weights = scores.masked_fill(~alive, lowest).softmax(-1) * alive  # (B, T)
     context = (weights[..., None] * values).sum(1)  # (B, C)
     return context, weights

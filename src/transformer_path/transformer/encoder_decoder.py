@@ -91,9 +91,8 @@ class Transformer(nn.Module):
         self.dropout = Dropout(sizes.dropout)
         self.encoder = self._layers(EncoderLayer)
         self.decoder = self._layers(DecoderLayer)
-        last = (
-            LayerNorm if sizes.pre_norm else nn.Identity
-        )  # else each layer ends in one
+        # post-norm layers end in a norm of their own
+        last = LayerNorm if sizes.pre_norm else nn.Identity
         self.encoder_norm, self.decoder_norm = last(d_model), last(d_model)
 
     def encode(self, source: Tensor) -> tuple[Tensor, Tensor]:

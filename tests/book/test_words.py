@@ -52,7 +52,7 @@ WORDS = {
         Nesterov momentum, one-cycle, RMSProp""",
     "regularisation": """confidence interval, data augmentation, dropout,
         early stopping, evaluation mode, weight decay""",
-    "transformer": """attention, cross-attention, decoder, embedding, encoder,
+    "transformer": """ablation, attention, cross-attention, decoder, embedding, encoder,
         feedforward network, layer normalisation, multi-head,
         post-norm, pre-norm, residual connection, self-attention, weight tying""",
     "double descent": """double descent, interpolation threshold, label noise,

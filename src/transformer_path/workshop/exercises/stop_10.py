@@ -14,19 +14,8 @@ from ._functions import same_function
 Part = Callable[..., Tensor]
 
 
-def one_layer(answer: object) -> str:
-    """10.1: the number of parameters of one decoder layer, d_model 256, d_ff 1024."""
-    attention, norm = 4 * (256 * 256 + 256), 2 * 256
-    feedforward = 256 * 1024 + 1024 + 1024 * 256 + 256
-    hint = "Two attentions of four matrices, two oblong ones, three norms; and biases."
-    same_number(
-        answer, 2 * attention + feedforward + 3 * norm, tolerance=0.5, hint=hint
-    )
-    return "The number of heads is in none of it."
-
-
 def moved_by_one(answer: object) -> str:
-    """10.2: a function answer(target, begin), what the decoder may read."""
+    """10.1: a function answer(target, begin), what the decoder may read."""
 
     def reference(target: Tensor, begin: int) -> Tensor:
         return F.pad(target[:, :-1], (1, 0), value=begin)
@@ -39,7 +28,7 @@ def moved_by_one(answer: object) -> str:
 
 
 def decoder_layer(answer: object) -> str:
-    """10.3: a decoder layer, post-norm, put together from its parts."""
+    """10.2: a decoder layer, post-norm, put together from its parts."""
 
     def reference(
         y: Tensor,
@@ -66,6 +55,17 @@ def decoder_layer(answer: object) -> str:
     hint = "Three times: a branch, added to the stream, and the sum normalised."
     same_function(answer, reference, cases, hint=hint, gradient=True)
     return "The whole decoder is six of these, and a table at either end."
+
+
+def one_layer(answer: object) -> str:
+    """10.3: the number of parameters of one decoder layer, d_model 256, d_ff 1024."""
+    attention, norm = 4 * (256 * 256 + 256), 2 * 256
+    feedforward = 256 * 1024 + 1024 + 1024 * 256 + 256
+    hint = "Two attentions of four matrices, two oblong ones, three norms; and biases."
+    same_number(
+        answer, 2 * attention + feedforward + 3 * norm, tolerance=0.5, hint=hint
+    )
+    return "The number of heads is in none of it."
 
 
 def pairs(answer: object) -> str:
@@ -98,9 +98,9 @@ def overlapping(answer: object) -> str:
 
 
 CHECKS: dict[str, Callable[[object], str]] = {
-    "10.1": one_layer,
-    "10.2": moved_by_one,
-    "10.3": decoder_layer,
+    "10.1": moved_by_one,
+    "10.2": decoder_layer,
+    "10.3": one_layer,
     "10.4": pairs,
     "10.5": weights,
     "10.6": overlapping,
@@ -154,14 +154,6 @@ def _broken(
 
 WRONG: dict[str, list[object]] = {
     "10.1": [
-        790_272,  # an encoder's layer
-        1_051_648 - 3 * 512 + 768,
-        2 * 4 * 256 * 256 + 2 * 256 * 1024,  # no biases, no norms
-        1_053_440 // 8,
-        None,
-        "1053440",
-    ],
-    "10.2": [
         lambda target, _: target,  # it reads its own answer
         lambda target, begin: F.pad(target, (1, 0), value=begin),  # one too many
         lambda target, begin: F.pad(target[:, 1:], (1, 0), value=begin),
@@ -171,7 +163,7 @@ WRONG: dict[str, list[object]] = {
         lambda target: target,
         None,
     ],
-    "10.3": [
+    "10.2": [
         _broken(residual=False),
         _broken(pre=True),
         _broken(bridge=False),
@@ -184,6 +176,14 @@ WRONG: dict[str, list[object]] = {
         lambda y, *_: y,
         lambda y: y,
         7,
+    ],
+    "10.3": [
+        790_272,  # an encoder's layer
+        1_051_648 - 3 * 512 + 768,
+        2 * 4 * 256 * 256 + 2 * 256 * 1024,  # no biases, no norms
+        1_053_440 // 8,
+        None,
+        "1053440",
     ],
     "10.4": [4, 1600, 100, 1 / 16, None],
     "10.5": [

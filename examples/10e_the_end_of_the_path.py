@@ -1,15 +1,15 @@
 """MNIST-1D with a transformer.
 
-Stop 10d of the path as a script: the code of the page
-https://transformer-path.github.io/transformer-path/10d-the-end-of-the-path.html, its
+Stop 10e of the path as a script: the code of the page
+https://transformer-path.github.io/transformer-path/10e-the-end-of-the-path.html, its
 prose as comments. You will have a transformer in the leaderboard, and a measured answer
 to what its attention adds there. The numbers in the comments are the page's; the script
 computes and prints them. It needs the book's package, runs from anywhere, and can save
 the figures in a folder:
 
     pip install "transformer-path @ git+https://github.com/transformer-path/transformer-path"
-    python examples/10d_the_end_of_the_path.py
-    python examples/10d_the_end_of_the_path.py --figures FOLDER
+    python examples/10e_the_end_of_the_path.py
+    python examples/10e_the_end_of_the_path.py --figures FOLDER
 """
 
 from transformer_path.workshop import script

@@ -66,15 +66,15 @@ _ = ax.set(xlabel="column", ylabel="row", xticks=range(0, 8, 2), yticks=range(0,
 # - its device: the memory of the processor or of an accelerator. In this book, the
 #   processor.
 
-# The same numbers can be read in another shape, as long as there are as many places.
-# That is what `reshape` does; a `-1` stands for "whatever is left".
+# `reshape` reads the same numbers in another shape, as long as there are as many
+# places; a `-1` stands for "whatever is left".
 
 flat = images.reshape(-1, 64)  # (1097, 64): one row per image
 print(flat.shape)
 print(torch.tensor([[1, 2, 3], [4, 5, 6]]).reshape(3, 2))
 
 # Look at the last two lines: `reshape` reads row by row and writes row by row. It does
-# not turn rows into columns. That is the work of the transpose, written `.T`.
+# not turn rows into columns; the transpose, written `.T`, does.
 
 
 # A part of it
@@ -121,8 +121,8 @@ print(flat.mean(1, keepdim=True).shape)
 # ========================
 
 # What is `flat - flat.mean(0)`? The one has shape `(1097, 64)`, the other `(64,)`. What
-# you want is clear: subtract the average image from each. That is what happens, and the
-# rule is called broadcasting:
+# you want is clear: subtract the average image from each. It works, and the rule is
+# called broadcasting:
 
 # 1. Write the two shapes below each other, aligned at the right.
 # 2. Where one of them has no axis, or an axis of length 1, it is used again and again.
@@ -198,8 +198,8 @@ scores = flat @ weight.T + bias  # (1097, 64) @ (64, 10) + (10,) = (1097, 10)
 print(scores.shape)
 
 # Further axes in front are carried along: `(B, T, C) @ (C, F)` is `(B, T, F)`, a matrix
-# product for each of the `B` blocks. That is how a transformer treats all positions of
-# all sequences in one line.
+# product for each of the `B` blocks. So a transformer treats all positions of all
+# sequences in one line.
 
 
 # Proof

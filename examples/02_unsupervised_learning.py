@@ -220,7 +220,7 @@ trio, kinds = project(x[some], pca(x[some], 2)), y[some]  # (N, 2), (N,)
 
 
 def first_guess(seed):
-    """Three of the points, drawn at random, as centers."""
+    """Three of the points, drawn at random, as centres."""
     order = torch.randperm(len(trio), generator=torch.Generator().manual_seed(seed))
     return trio[order[:3]]
 
@@ -246,7 +246,7 @@ for step in range(6):
     for here, there in zip(centers, moved, strict=True):
         ax.annotate("", there, here, arrowprops={"arrowstyle": "->"})
     text = (
-        f"Step {step}: each point has the look of its nearest center, J = {inertia:.1f}"
+        f"Step {step}: each point has the look of its nearest centre, J = {inertia:.1f}"
     )
     stepper.add(fig, f"{text}; the arrows show the next move.")
     centers = moved
@@ -477,7 +477,7 @@ ax.set(
 plots.log_ticks(ax, x=BUDGETS)
 plots.curves(ax, BUDGETS, 100 * at_random, "linear", "at random")
 plots.curves(ax, BUDGETS, 100 * each_digit, "ink-2", "each digit", style=":")
-plots.curves(ax, BUDGETS, 100 * at_centers, "brand", "at centers")
+plots.curves(ax, BUDGETS, 100 * at_centers, "brand", "at centres")
 plots.level(ax, "all 1,097", y=100 * float(everything))
 
 twenty = {

@@ -34,6 +34,7 @@ script.start()
 # of the nonlinearity; of the whole model, its table of words included, it is 46%
 # (Radford et al., 2019).
 
+from functools import partial
 from itertools import pairwise
 from timeit import timeit
 
@@ -84,7 +85,7 @@ note(
 # weight. You add up, and somewhere there is a threshold below which you do not even
 # think about it.
 
-# That is a neuron. It multiplies each input by a weight, adds the products and a bias,
+# This is a neuron. It multiplies each input by a weight, adds the products and a bias,
 # and sends the sum through a function that is not a straight line. Ours replaces what
 # lies below zero by 0 and lets pass what lies above.
 
@@ -234,11 +235,11 @@ note(
 # "Multilayer perceptron" is a misnomer that stuck: its neurons are no perceptrons, they
 # do not jump. "Feedforward" says that nothing runs in circles.
 
-# Now let the outputs of one layer be the inputs of the next. That is the whole
-# architecture: the MLP, multilayer perceptron. Layers between input and output are
-# hidden layers, their neurons hidden units: no label says what they should compute.
-# After the last layer there is no activation function, so that its scores, the logits,
-# may be any number; softmax takes them from there, as in chapter 1.
+# Now let the outputs of one layer be the inputs of the next. The result is the MLP,
+# multilayer perceptron. Layers between input and output are hidden layers, their
+# neurons hidden units: no label says what they should compute. After the last layer
+# there is no activation function, so that its scores, the logits, may be any number;
+# softmax takes them from there, as in chapter 1.
 
 #     h_1 = relu(x W_1ᵀ + b_1)
 #     h_2 = relu(h_1 W_2ᵀ + b_2)
@@ -315,14 +316,8 @@ contest = {
 }
 scores = {}
 for name, (widths, activation) in contest.items():
-    models, _ = repeat(
-        lambda seed: network(widths, seed, activation),
-        seen,
-        steps=1000,
-        lr=0.3,
-        size=160,
-        seeds=range(5),
-    )
+    build = partial(network, widths, activation=activation)
+    models, _ = repeat(build, seen, steps=1000, lr=0.3, size=160, seeds=range(5))
     scores[name] = accuracies(models, new)
 
 one, three, nonlinear = scores.values()
@@ -416,7 +411,7 @@ note(
 )
 
 # In each group there is one single slope, and 99% of 2,000 new points are told apart.
-# The seed was picked for the picture: several of the first eight seeds end near 90 %.
+# The seed was picked for the picture: several of the first eight seeds end near 90%.
 
 
 # Second picture: every layer moves the points

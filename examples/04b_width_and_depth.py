@@ -28,6 +28,7 @@ script.start()
 # The second is where many confident sentences are written on little evidence. So this
 # page is also about how to compare two networks without fooling yourself.
 
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -510,15 +511,8 @@ def shares(models):
     }
 
 
-_, history = repeat(
-    lambda seed: network([40, 100, 100, 10], seed),
-    series.train,
-    steps=2000,
-    lr=0.3,
-    evaluate=shares,
-    every=200,
-    seeds=range(3),
-)
+build = partial(network, [40, 100, 100, 10])
+_, history = repeat(build, series.train, steps=2000, lr=0.3, evaluate=shares, every=200)
 
 fig, ax = plots.figure()
 ax.set(xlabel="step", ylabel="accuracy", xlim=(0, 2000), ylim=(0, 1.03))

@@ -154,10 +154,9 @@ def compare_batches(ax, work):
         at = history["step"] * (size if work else 1)
         runs = history["train_loss"].T
         plots.curves(ax, at[1:], runs[:, 1:], color)
-        if work:  # near their beginnings there is more room
-            row = {10: 1, 100: 2, 1000: 4}[size]
-            style = {"color": plots.LIGHT[color], "weight": "bold", "ha": "center"}
-            ax.text(at[row], runs[:, row].max() + 0.25, f"batch {size:,}", **style)
+        if work:  # to the right of an end lies another line; below it there is room
+            style = {"color": plots.LIGHT[color], "weight": "bold", "ha": "right"}
+            ax.text(at[-1], runs[:, -1].mean() - 0.35, f"batch {size:,}", **style)
         else:  # the last label would lie on the middle line
             low = 0.25 if size == 1000 else 0
             plots.label_end(
@@ -258,7 +257,7 @@ note(
 @torch.no_grad()
 def dead(models):
     """The share of each hidden layer's units that are 0 for all training series."""
-    shares = {"dead_1": [], "dead_2": []}  # one number for each of the S networks
+    shares = {"dead_1": [], "dead_2": []}  # one number per network
     for model in models.members():
         h = x
         for name, layer in zip(shares, model.layers):

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from transformer_path.workshop import where
+
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 CITATION = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
@@ -28,6 +30,12 @@ def test_the_citation_says_what_the_project_says(key, wanted):
 def test_the_citation_names_the_same_authors():
     names = [author["name"] for author in PROJECT["authors"]]
     assert [author["name"] for author in CITATION["authors"]] == names
+
+
+def test_the_package_leads_to_the_same_place():
+    """An installed package has no pyproject.toml to ask."""
+    source = PROJECT["urls"]["Source"]
+    assert where.FILES.removeprefix(source) == "/blob/main/src/"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

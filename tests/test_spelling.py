@@ -4,9 +4,11 @@ Names in code keep the spelling of their library (``color``, ``optimizer``).
 """
 
 import ast
+import io
 import re
 import subprocess
 import sys
+import tokenize
 from pathlib import Path
 
 import codespell_lib
@@ -27,6 +29,11 @@ NOT_PROSE = re.compile(
     r"|^### [a-z_.]+$|https?://\S+|^ *:[\w-]+: [^\n]*|^ *>>> .*?(?:\n *(?=\n)|\Z)",
     re.M | re.S,
 )
+CELL = re.compile(r"^(`{3,})\{code-cell\}[^\n]*\n(.*?)^\1$", re.M | re.S)
+CODE = re.compile(r"(`+)[^`\n]+\1|\{[^{}\n]*\}")  # names inside of a string
+SAID = {tokenize.COMMENT, tokenize.STRING}
+if sys.version_info >= (3, 12):  # an f-string is more than one token there
+    SAID |= {tokenize.FSTRING_MIDDLE}
 # Words of both Englishes, each with a meaning of its own in British.
 BOTH = {"license", "licenses", "math", "meter", "meters", "practice", "practices"}
 BOTH |= {"biased", "practiced", "program", "stories", "story"}
@@ -60,12 +67,37 @@ def docstrings(code: str) -> str:
     return "\n".join(lines)
 
 
+def shown(path: Path) -> str:
+    """Give what the cells of a page say to the reader, each line in its place.
+
+    Alternative texts and captions, comments, and the strings that hold a blank: those
+    are sentences or labels, the others are names.
+    """
+    text = path.read_text("utf-8")
+    lines = [""] * (text.count("\n") + 1)
+    for cell in CELL.finditer(text):
+        first = text.count("\n", 0, cell.start(2))
+        head = re.match(r"(?:---\n.*?\n---\n)?", cell[2], re.S)[0]
+        for number, line in enumerate(head.splitlines(), first):
+            lines[number] = CODE.sub("", line)
+        first += head.count("\n")
+        code = cell[2].removeprefix(head)
+        for token in tokenize.generate_tokens(io.StringIO(code).readline):
+            if token.type in SAID and " " in token.string.strip():
+                said = CODE.sub("", token.string).splitlines()
+                for number, line in enumerate(said, first + token.start[0] - 1):
+                    lines[number] += " " + line
+    return "\n".join(lines)
+
+
 def american(path: Path) -> list[str]:
     """Name each American word of a file with its line and the British one."""
     words = british()
+    read = [prose(path), shown(path)] if path.suffix == ".md" else [prose(path)]
     return [
         f"{path.relative_to(ROOT)}:{number}: {word} -> {words[word.lower()]}"
-        for number, line in enumerate(prose(path).splitlines(), 1)
+        for text in read
+        for number, line in enumerate(text.splitlines(), 1)
         for word in re.findall(r"[A-Za-z]+", line)
         if word.lower() in words
     ]
@@ -98,7 +130,9 @@ def test_the_check_reads_prose_and_leaves_code_alone(tmp_path, monkeypatch):
     page = tmp_path / "page.md"
     page.write_text(
         "---\nshort: color\n---\nIn color, `color`, $color$.\n\n"
-        "```{code-cell}\ncolor = 1\n```\nGray.\n"
+        "```{code-cell}\ncolor = 1\n```\nGray.\n\n"
+        '```{code-cell}\n---\nalt: a gray dot\n---\nplot(color="gray")  # no color\n'
+        'label("two colors", f"{color} of color", "center")\n```\n'
     )
     module = tmp_path / "module.py"
     module.write_text(
@@ -110,6 +144,10 @@ def test_the_check_reads_prose_and_leaves_code_alone(tmp_path, monkeypatch):
     assert american(page) == [
         "page.md:4: color -> colour",
         "page.md:9: Gray -> grey",
+        "page.md:13: gray -> grey",
+        "page.md:15: color -> colour",
+        "page.md:16: colors -> colours",
+        "page.md:16: color -> colour",
     ]
     assert american(module) == [
         "module.py:5: color -> colour",

@@ -98,10 +98,10 @@ def overlapping(answer: object) -> str:
 
 
 def steps(answer: object) -> str:
-    """10.7: how many steps of 28 ms fit into the time of 270 of 52 ms."""
-    hint = "The time is 270 times 52 ms; how often do 28 ms go into it?"
-    same_number(answer, 270 * 52 / 28, tolerance=0.6, hint=hint)
-    return "Nearly twice the steps, with a quarter of the sentences in each."
+    """10.7: how many steps of 28 ms fit into the time of 240 of 50 ms."""
+    hint = "The time is 240 times 50 ms; how often do 28 ms go into it?"
+    same_number(answer, 240 * 50 / 28, tolerance=0.6, hint=hint)
+    return "Nearly twice the steps, but how many sentences in each?"
 
 
 def first_errors(answer: object) -> str:
@@ -249,7 +249,7 @@ WRONG: dict[str, list[object]] = {
         lambda x, *_: x,
         None,
     ],
-    "10.7": [270, 270 * 28 / 52, 270 * 52, 270 * 52 / 28 / 4, None],
+    "10.7": [240, 240 * 28 / 50, 240 * 50, 240 * 50 / 28 / 4, None],
     "10.8": [
         lambda written, target: (written != target).int().argmax(1),  # 0 where none
         lambda written, target: (written != target).sum(1),

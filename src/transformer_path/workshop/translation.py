@@ -23,8 +23,8 @@ class NumberPairs:
     ----------
     source, target : Vocabulary
         The English and the German words of all the numbers to learn from.
-    train : dict of int to Examples
-        The pairs by their digits: ``x`` is English and ``y`` German, each sentence
+    train : dict
+        By their digits, the pairs: ``x`` is English and ``y`` German, each sentence
         with its end, and padding behind it.
 
     Raises

@@ -66,6 +66,8 @@ WORDS = {
         effective receptive field, equivariance, feature map, filter,
         grouped convolution, invariance, kernel, LeNet, max pooling, padding, pooling,
         receptive field, stride, weight sharing""",
+    "the race": """compositional generalisation, critical path, minibatch,
+        wall-clock time""",
     "MNIST-1D with a transformer": """convolutional token, patch, token""",
     "translation": """decoder, embedding, encoder, exact match, greedy decoding,
         sequence to sequence, token, vocabulary""",

@@ -51,7 +51,7 @@ def test_names_are_those_of_every_stop():
     folder = Path(exercises.__file__).parent
     defined = [
         name
-        for file in folder.glob("stop_*.py")
+        for file in folder.glob("*.py")
         for name in re.findall(r'^    """(\d+\.\d+): ', file.read_text("utf-8"), re.M)
     ]
     assert sorted(names()) == sorted(defined)

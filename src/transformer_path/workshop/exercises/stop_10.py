@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from transformer_path.transformer.blocks import EncoderLayer
 
+from . import _race
 from ._compare import same_number
 from ._functions import same_function
 
@@ -104,6 +105,7 @@ CHECKS: dict[str, Callable[[object], str]] = {
     "10.4": pairs,
     "10.5": weights,
     "10.6": overlapping,
+    **_race.CHECKS,
 }
 
 
@@ -201,4 +203,5 @@ WRONG: dict[str, list[object]] = {
         lambda x, *_: x,
         None,
     ],
+    **_race.WRONG,
 }

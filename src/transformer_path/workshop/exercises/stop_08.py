@@ -138,7 +138,7 @@ def log_probabilities(answer: object) -> str:
 
 
 def several_beginnings(answer: object) -> str:
-    """8.9: a function answer(step, width) that searches with a beam."""
+    """8.9: a function answer(step, begin, width) that searches with a beam."""
     hint = (
         "Continue each beginning that has not ended by every word, put the ended ones "
         "beside them, sort by log-probability and keep `width`."
@@ -146,17 +146,20 @@ def several_beginnings(answer: object) -> str:
     for seed in range(12):
         step = _table(seed)
         for width in (1, 2, 3):
-            wanted = _search(step, width)
-            given = call(answer, (step, width), ["step", "width"], hint)
+            begin = [BEGIN, 3][: 1 + seed % 2]
+            wanted = _search(step, begin, width)
+            case = (step, begin, width)
+            given = call(answer, case, ["step", "begin", "width"], hint)
             if not isinstance(given, list) or not all(type(w) is int for w in given):
                 raise different(
-                    f"answer(step, width) is {kind(given)}; a list of int was "
+                    f"answer(step, begin, width) is {kind(given)}; a list of int was "
                     "expected, the numbers of the words.",
                     hint,
                 )
             if given != wanted:
                 raise different(
-                    f"With width={width}, answer found {given}; expected {wanted}. "
+                    f"From {begin} with width={width}, answer found {given}; expected "
+                    f"{wanted}. "
                     f"({END} ends a sentence.)",
                     hint,
                 )
@@ -195,6 +198,7 @@ def _table(seed: int) -> Step:
 
 def _search(
     step: Step,
+    begin: list[int],
     width: int,
     *,
     summed: bool = True,
@@ -202,7 +206,7 @@ def _search(
     by_row: bool = False,
 ) -> list[int]:
     """Search with a beam; or with one thing wrong."""
-    beginnings = [(0.0, list[int]())]
+    beginnings = [(0.0, begin)]
     for _ in range(30):
         going = [one for one in beginnings if one[1][-1:] != [END]]
         ended = [one for one in beginnings if one[1][-1:] == [END]]
@@ -316,13 +320,14 @@ WRONG: dict[str, list[object]] = {
         0.5,
     ],
     "8.9": [
-        lambda step, _width: _search(step, 1),
-        lambda step, width: _search(step, width + 1),
-        lambda step, width: _search(step, width, summed=False),
-        lambda step, width: _search(step, width, first=True),
-        lambda step, width: _search(step, width, by_row=True),
-        lambda step, width: _search(step, width)[:-1],
-        lambda step, width: torch.tensor(_search(step, width)),
+        lambda step, begin, _width: _search(step, begin, 1),
+        lambda step, begin, width: _search(step, begin, width + 1),
+        lambda step, begin, width: _search(step, begin, width, summed=False),
+        lambda step, begin, width: _search(step, begin, width, first=True),
+        lambda step, begin, width: _search(step, begin, width, by_row=True),
+        lambda step, begin, width: _search(step, begin, width)[:-1],
+        lambda step, begin, width: _search(step, begin, width)[1:],
+        lambda step, begin, width: torch.tensor(_search(step, begin, width)),
         lambda _step: [END],
         [END],
     ],

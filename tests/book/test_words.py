@@ -73,6 +73,8 @@ WORDS = {
         sequence to sequence, token, vocabulary""",
     "attention": """additive attention, alignment, attention, attention weight,
         context, multiplicative attention""",
+    "decoding": """beam search, beam width, edit distance, greedy decoding, hypothesis,
+        log-probability, model error, search error, teacher forcing""",
 }
 TERMS = [
     " ".join(term.split()) for words in WORDS.values() for term in words.split(",")

@@ -53,16 +53,7 @@ def decoder_layer(answer: object) -> str:
         y = norms[1](y + cross_attention(y, x))
         return norms[2](y + feedforward(y))
 
-    generator = torch.Generator().manual_seed(0)
-    cases = []
-    for b, u, t in [(2, 5, 7), (1, 3, 3)]:
-        y, x = (
-            torch.randn(b, n, 6, generator=generator, dtype=torch.float64)
-            for n in (u, t)
-        )
-        cases.append(
-            (y, x, _asks(0.5), _asks(-0.8), torch.sin, [*map(_norm, (1, 2, 3))])
-        )
+    cases = _layers()
     hint = "Three times: a branch, added to the stream, and the sum normalised."
     same_function(answer, reference, cases, hint=hint, gradient=True)
     return "The whole decoder is six of these, and a table at either end."
@@ -97,6 +88,35 @@ def overlapping(answer: object) -> str:
     return "With a linear layer behind it, this is a convolution."
 
 
+def back_again(answer: object) -> str:
+    """10.7: the step in which the paper's rate is that of step 1,000 again."""
+    hint = "t^(-1/2) behind the peak, 1000 · 4000^(-3/2) before it."
+    same_number(answer, 64_000.0, tolerance=0.5, hint=hint)
+    return "The rise takes 4,000 steps; the fall has no end."
+
+
+def smoothed(answer: object) -> str:
+    """10.8: a function answer(target, n_words, smoothing), smoothed targets."""
+
+    def reference(target: Tensor, n_words: int, smoothing: float) -> Tensor:
+        return (1 - smoothing) * F.one_hot(target, n_words) + smoothing / n_words
+
+    words = torch.randint(0, 7, (3, 5), generator=torch.Generator().manual_seed(0))
+    cases = [(words, 7, 0.1), (words, 11, 0.0), (words[:1], 7, 0.5)]
+    hint = "Every word gets smoothing / n_words, the right one 1 - smoothing more."
+    same_function(answer, reference, cases, hint=hint)
+    return "Each row adds up to 1, and nothing in it is 0."
+
+
+def norm_before(answer: object) -> str:
+    """10.9: a decoder layer, pre-norm, put together from its parts."""
+    hint = (
+        "Three times: the stream, normalised, goes into a branch; the stream itself on."
+    )
+    same_function(answer, _broken(pre=True), _layers(), hint=hint, gradient=True)
+    return "From the first layer to the last the stream is only added to."
+
+
 CHECKS: dict[str, Callable[[object], str]] = {
     "10.1": one_layer,
     "10.2": moved_by_one,
@@ -104,6 +124,9 @@ CHECKS: dict[str, Callable[[object], str]] = {
     "10.4": pairs,
     "10.5": weights,
     "10.6": overlapping,
+    "10.7": back_again,
+    "10.8": smoothed,
+    "10.9": norm_before,
 }
 
 
@@ -114,6 +137,20 @@ def _asks(sharpness: float) -> Part:
         return (sharpness * asking @ asked.mT).softmax(-1) @ asked
 
     return attention
+
+
+def _layers() -> list[tuple[object, ...]]:
+    """Make what a decoder layer is given: two streams, and its parts."""
+    generator = torch.Generator().manual_seed(0)
+    cases: list[tuple[object, ...]] = []
+    for b, u, t in [(2, 5, 7), (1, 3, 3)]:
+        y, x = (
+            torch.randn(b, n, 6, generator=generator, dtype=torch.float64)
+            for n in (u, t)
+        )
+        parts = _asks(0.5), _asks(-0.8), torch.sin, [*map(_norm, (1, 2, 3))]
+        cases.append((y, x, *parts))
+    return cases
 
 
 def _norm(scale: float) -> Part:
@@ -200,5 +237,30 @@ WRONG: dict[str, list[object]] = {
         lambda x, size, stride: x.unfold(0, size, stride),
         lambda x, *_: x,
         None,
+    ],
+    "10.7": [4000, 16_000, 253_000, 0.0007, None],
+    "10.8": [
+        lambda words, n, eps: (1 - eps) * F.one_hot(words, n),  # given to nobody
+        lambda words, n, eps: (1 - eps) * F.one_hot(words, n) + eps,
+        lambda words, n, eps: (
+            F.one_hot(words, n) * (1 - eps - eps / (n - 1)) + eps / (n - 1)
+        ),  # only the others get some
+        lambda words, n, _: F.one_hot(words, n).double(),
+        lambda words, *_: words,
+        None,
+    ],
+    "10.9": [
+        _broken(),  # post-norm
+        _broken(pre=True, bridge=False),
+        lambda y, x, ask, cross, ffn, norms: norms[2](
+            (y := y + cross(norms[1](y := y + ask(norms[0](y), norms[0](y))), x))
+            + ffn(y)
+        ),
+        lambda y, x, ask, cross, ffn, norms: (
+            (y := y + cross(norms[1](y := y + ask(norms[0](y), y)), x))
+            + ffn(norms[2](y))
+        ),  # who is asked is not normalised
+        lambda y, *_: y,
+        7,
     ],
 }

@@ -242,9 +242,6 @@ WRONG: dict[str, list[object]] = {
     "10.8": [
         lambda words, n, eps: (1 - eps) * F.one_hot(words, n),  # given to nobody
         lambda words, n, eps: (1 - eps) * F.one_hot(words, n) + eps,
-        lambda words, n, eps: (
-            F.one_hot(words, n) * (1 - eps - eps / (n - 1)) + eps / (n - 1)
-        ),  # only the others get some
         lambda words, n, _: F.one_hot(words, n).double(),
         lambda words, *_: words,
         None,
@@ -252,10 +249,6 @@ WRONG: dict[str, list[object]] = {
     "10.9": [
         _broken(),  # post-norm
         _broken(pre=True, bridge=False),
-        lambda y, x, ask, cross, ffn, norms: norms[2](
-            (y := y + cross(norms[1](y := y + ask(norms[0](y), norms[0](y))), x))
-            + ffn(y)
-        ),
         lambda y, x, ask, cross, ffn, norms: (
             (y := y + cross(norms[1](y := y + ask(norms[0](y), y)), x))
             + ffn(norms[2](y))

@@ -55,6 +55,8 @@ WORDS = {
     "transformer": """ablation, attention, cross-attention, decoder, embedding, encoder,
         feedforward network, layer normalisation, multi-head,
         post-norm, pre-norm, residual connection, self-attention, weight tying""",
+    "training a transformer": """inverse square root, label smoothing, learning rate,
+        post-norm, pre-norm, warm-up""",
     "double descent": """double descent, interpolation threshold, label noise,
         minimum-norm solution, random features, ridge regression""",
     "positions": """permutation equivariance, permutation invariance,

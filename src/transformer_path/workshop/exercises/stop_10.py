@@ -43,16 +43,7 @@ def decoder_layer(answer: object) -> str:
         y = norms[1](y + cross_attention(y, x))
         return norms[2](y + feedforward(y))
 
-    generator = torch.Generator().manual_seed(0)
-    cases = []
-    for b, u, t in [(2, 5, 7), (1, 3, 3)]:
-        y, x = (
-            torch.randn(b, n, 6, generator=generator, dtype=torch.float64)
-            for n in (u, t)
-        )
-        cases.append(
-            (y, x, _asks(0.5), _asks(-0.8), torch.sin, [*map(_norm, (1, 2, 3))])
-        )
+    cases = _layers()
     hint = "Three times: a branch, added to the stream, and the sum normalised."
     same_function(answer, reference, cases, hint=hint, gradient=True)
     return "The whole decoder is six of these, and a table at either end."
@@ -69,14 +60,43 @@ def one_layer(answer: object) -> str:
     return "The number of heads is in none of it."
 
 
+def back_again(answer: object) -> str:
+    """10.4: the step in which the paper's rate is that of step 1,000 again."""
+    hint = "t^(-1/2) behind the peak, 1000 · 4000^(-3/2) before it."
+    same_number(answer, 64_000.0, tolerance=0.5, hint=hint)
+    return "The rise takes 4,000 steps; the fall has no end."
+
+
+def smoothed(answer: object) -> str:
+    """10.5: a function answer(target, n_words, smoothing), smoothed targets."""
+
+    def reference(target: Tensor, n_words: int, smoothing: float) -> Tensor:
+        return (1 - smoothing) * F.one_hot(target, n_words) + smoothing / n_words
+
+    words = torch.randint(0, 7, (3, 5), generator=torch.Generator().manual_seed(0))
+    cases = [(words, 7, 0.1), (words, 11, 0.0), (words[:1], 7, 0.5)]
+    hint = "Every word gets smoothing / n_words, the right one 1 - smoothing more."
+    same_function(answer, reference, cases, hint=hint)
+    return "Each row adds up to 1, and nothing in it is 0."
+
+
+def norm_before(answer: object) -> str:
+    """10.6: a decoder layer, pre-norm, put together from its parts."""
+    hint = (
+        "Three times: the stream, normalised, goes into a branch; the stream itself on."
+    )
+    same_function(answer, _broken(pre=True), _layers(), hint=hint, gradient=True)
+    return "From the first layer to the last the stream is only added to."
+
+
 def pairs(answer: object) -> str:
-    """10.4: how many times as many pairs 40 tokens have as ten."""
+    """10.10: how many times as many pairs 40 tokens have as ten."""
     same_number(answer, 16.0, hint="Every token with every token: T times T.")
     return "What attention costs grows with the square of the length."
 
 
 def weights(answer: object) -> str:
-    """10.5: the number of parameters of an encoder layer with 32 and 64 units."""
+    """10.11: the number of parameters of an encoder layer with 32 and 64 units."""
     layer = EncoderLayer(32, 4, 64)
     wanted = sum(p.numel() for p in layer.parameters())
     hint = "Four matrices with biases, two linear layers, two normalisations."
@@ -85,7 +105,7 @@ def weights(answer: object) -> str:
 
 
 def overlapping(answer: object) -> str:
-    """10.6: a function answer(x, size, stride) that cuts series into patches."""
+    """10.12: a function answer(x, size, stride) that cuts series into patches."""
 
     def reference(x: Tensor, size: int, stride: int) -> Tensor:
         return x.unfold(1, size, stride)
@@ -102,10 +122,13 @@ CHECKS: dict[str, Callable[[object], str]] = {
     "10.1": moved_by_one,
     "10.2": decoder_layer,
     "10.3": one_layer,
-    "10.4": pairs,
-    "10.5": weights,
-    "10.6": overlapping,
+    "10.4": back_again,
+    "10.5": smoothed,
+    "10.6": norm_before,
     **_race.CHECKS,
+    "10.10": pairs,
+    "10.11": weights,
+    "10.12": overlapping,
 }
 
 
@@ -116,6 +139,20 @@ def _asks(sharpness: float) -> Part:
         return (sharpness * asking @ asked.mT).softmax(-1) @ asked
 
     return attention
+
+
+def _layers() -> list[tuple[object, ...]]:
+    """Make what a decoder layer is given: two streams, and its parts."""
+    generator = torch.Generator().manual_seed(0)
+    cases: list[tuple[object, ...]] = []
+    for b, u, t in [(2, 5, 7), (1, 3, 3)]:
+        y, x = (
+            torch.randn(b, n, 6, generator=generator, dtype=torch.float64)
+            for n in (u, t)
+        )
+        parts = _asks(0.5), _asks(-0.8), torch.sin, [*map(_norm, (1, 2, 3))]
+        cases.append((y, x, *parts))
+    return cases
 
 
 def _norm(scale: float) -> Part:
@@ -187,15 +224,34 @@ WRONG: dict[str, list[object]] = {
         None,
         "1053440",
     ],
-    "10.4": [4, 1600, 100, 1 / 16, None],
+    "10.4": [4000, 16_000, 253_000, 0.0007, None],
     "10.5": [
+        lambda words, n, eps: (1 - eps) * F.one_hot(words, n),  # given to nobody
+        lambda words, n, eps: (1 - eps) * F.one_hot(words, n) + eps,
+        lambda words, n, _: F.one_hot(words, n).double(),
+        lambda words, *_: words,
+        None,
+    ],
+    "10.6": [
+        _broken(),  # post-norm
+        _broken(pre=True, bridge=False),
+        lambda y, x, ask, cross, ffn, norms: (
+            (y := y + cross(norms[1](y := y + ask(norms[0](y), y)), x))
+            + ffn(norms[2](y))
+        ),  # who is asked is not normalised
+        lambda y, *_: y,
+        7,
+    ],
+    **_race.WRONG,
+    "10.10": [4, 1600, 100, 1 / 16, None],
+    "10.11": [
         4 * 32**2 + 2 * 32 * 64,  # no biases, no normalisation
         4 * (32**2 + 32) + 2 * 32 * 64,
         8416,  # no normalisation
         12 * 32**2,
         None,
     ],
-    "10.6": [
+    "10.12": [
         lambda x, size, _: x.unfold(1, size, size),  # they do not overlap
         lambda x, size, stride: x.unfold(1, stride, size),
         lambda x, size, stride: x.unfold(1, size, stride).mT,
@@ -203,5 +259,4 @@ WRONG: dict[str, list[object]] = {
         lambda x, *_: x,
         None,
     ],
-    **_race.WRONG,
 }

@@ -221,7 +221,7 @@ runs = {key: train(networks[key[0]], **how) for key, how in tuned.items()}
 
 fig, ax = plots.figure(4.9, 3.1)
 ax.set(xlabel="share of the long race's time", ylabel="loss", xlim=(0, 1.02))
-ax.set(yscale="log", ylim=(0.005, 6))
+ax.set(yscale="log", ylim=(0.001, 6))
 for (name, race), (_, history, _) in runs.items():
     done = history["step"] / tuned[name, "long"]["steps"]
     color = {"GRU": "rnn", "transformer": "attention"}[name]
@@ -246,7 +246,7 @@ right = {key: exact(models, test.values()) for key, (models, _, _) in runs.items
 fig, ax = plots.figure(4.9, 2.9)
 ax.set(xlabel="digits", ylabel="sentences right", xlim=(2.8, 9.2), ylim=(-0.03, 1.05))
 ax.axvspan(7.05, 9.2, color=plots.LIGHT["hairline"], alpha=0.4, linewidth=0)
-plots.label(ax, 8.1, 0.55, "never trained", "ink-2")
+plots.label(ax, 7.7, 0.75, "never trained", "ink-2")
 for name, color in (("GRU", "rnn"), ("transformer", "attention")):
     plots.curves(ax, range(3, 10), right[name, "long"], color, name)
 
@@ -307,11 +307,11 @@ for name in networks:
         print(f"{' ' * len(name)}→ {' '.join(task.target.decode(written[row]))}")
 
 # There are three explanations. New words? No: every word of these numbers was in the
-# training; otherwise `task.pairs` would have raised an error. They stop too early? Many
-# of the answers are too short. But where is the first word that is wrong? The sentences
-# are too long? Then short ones of the same kind must be right. Fifty five million ten
-# thousand and seven has seven words, and the training had sentences of 13. What is new
-# in it is only that two digits stand before million: a number of seven digits has one.
+# training; otherwise `task.pairs` would have raised an error. They stop too early? Then
+# the first wrong word must be the last that is written. The sentences are too long?
+# Then short ones of the same kind must be right. Fifty five million ten thousand and
+# seven has seven words, and the training had sentences of 13. What is new in it is only
+# that two digits stand before million: a number of seven digits has one.
 
 def short_numbers(count, millions, part="test"):
     """Millions, two digits of thousands, and behind them a number below a hundred."""

@@ -74,7 +74,8 @@ explore("attention", ({ data, planes, handle, slider, choice, set, number }) => 
     });
     set(level, { d: values.path([[-0.5, result], [words.length - 0.5, result]]) });
     set(name, { x: values.x.at(values.x.limits[1]), y: values.y.at(result) + 3 });
-    const all = words.map((word, n) => `${number(100 * mine[n], 1)}% for ${word}`);
+    const all = words.map((word, n) =>
+      (seen[asking][n] ? `${number(100 * mine[n], 1)}% for ${word}` : `${word} is hidden`));
     return `“${words[asking]}” asks, divided by ${number(scale)}: ${all.join(", ")}. ` +
       `Entropy ${number(mathematics.entropy(mine))}, result ${number(result)}.`;
   };

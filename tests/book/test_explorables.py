@@ -71,7 +71,8 @@ def compare_attention(engine, scores, seen, scale):
     key, value = (
         torch.tensor(each, dtype=torch.float64)[:, None] for each in (scores, values)
     )
-    query, mask = torch.tensor([[1 / scale]]).double(), torch.tensor([seen])
+    query = torch.tensor([[1 / scale]], dtype=torch.float64)
+    mask = torch.tensor([seen])
     result, shares = attention(query, key, value, mask)
     found = run(engine, "attend", scores, seen, scale)
     close(found, shares[0])

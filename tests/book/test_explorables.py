@@ -18,6 +18,7 @@ from book.figures import explorable
 from book.figures.stepper import themed
 from transformer_path.learning import supervised
 from transformer_path.sequences.convolution import convolve
+from transformer_path.transformer.attention import attention
 from transformer_path.workshop import plots
 
 STATIC = Path(__file__).parents[2] / "docs" / "_static"
@@ -65,6 +66,20 @@ def compare_convolution(engine, signal, kernel):
     close(run(engine, "convolve", signal, kernel), convolve(*rows)[0, 0])
 
 
+def compare_attention(engine, scores, seen, scale):
+    values = [each**2 - 1 for each in scores]
+    key, value = (
+        torch.tensor(each, dtype=torch.float64)[:, None] for each in (scores, values)
+    )
+    query = torch.tensor([[1 / scale]], dtype=torch.float64)
+    mask = torch.tensor([seen])
+    result, shares = attention(query, key, value, mask)
+    found = run(engine, "attend", scores, seen, scale)
+    close(found, shares[0])
+    close(run(engine, "average", found.tolist(), values), result[0, 0])
+    close(run(engine, "entropy", found.tolist()), torch.special.entr(shares).sum())
+
+
 def close(found, expected):
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
 
@@ -84,6 +99,12 @@ def test_a_kernel_answers_as_that_of_torch(signal, kernel):
     compare_convolution(ENGINE, signal, kernel)
 
 
+@given(lists, st.floats(0.125, 32), st.integers(1, 2**11 - 1))
+def test_scores_have_the_attention_of_the_package(scores, scale, pattern):
+    seen = [bool(pattern >> n & 1) for n in range(len(scores))]
+    compare_attention(ENGINE, scores, [True, *seen[1:]], scale)
+
+
 BROKEN = [  # the slip, and where it must show
     ("[2 * mean(error.map", "[mean(error.map", "line"),
     ("e * x[n])), 2 * mean(error)]", "e)), 2 * mean(error)]", "line"),
@@ -95,11 +116,19 @@ BROKEN = [  # the slip, and where it must show
     ("- shifted[label]", "- logits[label]", "softmax"),
     ("signal[place + k]", "signal[place + kernel.length - 1 - k]", "convolution"),
     ("signal.slice(kernel.length - 1)", "signal", "convolution"),
+    ("score : -Infinity", "score : 0", "attention"),
+    ("-Infinity)), scale)", "-Infinity)))", "attention"),
+    ("share * values[n]", "share + values[n]", "attention"),
+    ("share && share * Math.log(share)", "share * Math.log(share)", "attention"),
+    ("-sum(shares", "sum(shares", "attention"),
 ]
 CASES = {
     "line": lambda engine: compare_line(engine, 0.7, -1.3, [0.5, 1.5, 4.0]),
     "softmax": lambda engine: compare_softmax(engine, [1000.0, 999.0, 2.0], 0.5, 1),
     "convolution": lambda engine: compare_convolution(engine, [1.0, 5, 2, 7], [1.0, 3]),
+    "attention": lambda engine: compare_attention(
+        engine, [2.0, 3, -1], [True, True, False], 2.0
+    ),
 }
 
 

@@ -8,6 +8,7 @@ import torch
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import expect
 from test_pages import PHONE, THEMES, UNREADABLE, WIDE, inaccessible
+from torch.nn import functional as F
 from waiting import remaining, repaint
 
 from transformer_path.learning.supervised import fit_line
@@ -17,6 +18,7 @@ PAGES = {
     "line": "01a-learning-from-examples",
     "softmax": "01b-classification",
     "convolution": "06a-convolution",
+    "attention": "09a-self-attention",
 }
 every = pytest.mark.parametrize("kind", PAGES, ids=str, indirect=True)
 
@@ -197,3 +199,52 @@ def test_a_kernel_can_be_chosen_and_changed(explored):
     expect(shown).to_have_text(re.compile(r"^Positions 12 to 14: 1\.00 · "))
     figure.locator('[role="slider"]').first.press("Home")
     expect(shown).to_have_text(re.compile(r"^Positions 0 to 2: 1\.00 · "))
+
+
+@pytest.mark.parametrize("kind", ["attention"], indirect=True)
+def test_every_row_weighs_as_torch_does_whatever_is_hidden(explored):
+    """All five who ask, under every mask, at the first scale and at another."""
+    _, figure = explored()
+    data = json.loads(figure.get_attribute("data-values"))
+    words, scores = data["words"], torch.tensor(data["scores"])
+    value, shown = torch.tensor(data["value"])[:, None], figure.locator(".tp-shown")
+    divisor = figure.get_by_role("slider", name="Divided by")
+    for key, scale in [(None, data["scale"]), ("End", 32.0)]:
+        if key:
+            divisor.press(key)
+        for name, mask in data["masks"].items():
+            figure.get_by_role("combobox", name="Hidden").select_option(name)
+            seen = torch.tensor(mask)
+            shares = F.scaled_dot_product_attention(
+                scores,
+                torch.eye(len(words)),
+                torch.eye(len(words)),
+                seen,
+                scale=1 / scale,
+            )
+            spread = torch.special.entr(shares).sum(-1)
+            for t, word in enumerate(words):
+                figure.get_by_role("combobox", name="Who asks").select_option(word)
+                listed = ", ".join(
+                    f"{100 * share:.1f}% for {other}" if may else f"{other} is hidden"
+                    for share, other, may in zip(shares[t], words, seen[t], strict=True)
+                )
+                expect(shown).to_have_text(
+                    f"“{word}” asks, divided by {scale:.2f}: {listed}. "
+                    f"Entropy {spread[t]:.2f}, result {(shares[t] @ value).item():.2f}."
+                )
+
+
+@pytest.mark.parametrize("kind", ["attention"], indirect=True)
+def test_a_click_on_a_row_lets_it_ask_and_its_scores_keep(explored):
+    _, figure = explored()
+    shown, asks = figure.locator(".tp-shown"), figure.get_by_role("combobox").first
+    rows = figure.locator('.tp-marks > [cursor="pointer"]')
+    figure.locator('[role="slider"]').nth(3).press("End")
+    moved = text_of(figure)
+    rows.first.click()
+    expect(asks).to_have_value("the")
+    expect(shown).to_have_text(re.compile("^“the” asks, "))
+    rows.nth(2).click()
+    expect(asks).to_have_value("sees")
+    expect(shown).to_have_text(moved)

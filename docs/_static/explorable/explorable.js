@@ -149,17 +149,18 @@ var explore = (() => {
       return state;
     }
 
-    /* One of several names; `change` is told which. */
+    /* One of several names, also by `pick`; `change` is told which. */
     function choice({ label, names, value = 0, change = () => {} }) {
       const state = { value };
       const select = html("select", {}, ...names.map((name) => html("option", {}, name)));
       controls.append(html("label", {}, html("span", {}, label), select));
-      select.selectedIndex = value;
-      select.addEventListener("change", () => {
-        state.value = select.selectedIndex;
-        change(state.value);
+      state.pick = (wanted) => {
+        state.value = wanted;
+        change(wanted);
         update();
-      });
+      };
+      select.addEventListener("change", () => state.pick(select.selectedIndex));
+      knobs.push(() => { select.selectedIndex = state.value; });
       return state;
     }
 

@@ -30,6 +30,16 @@ var mathematics = (() => {
       return Math.log(sum(shifted.map(Math.exp))) - shifted[label];
     },
 
+    /* The softmax of scores over a scale, of those that are seen: the others get 0. */
+    attend: (scores, seen, scale) => mathematics.softmax(
+      scores.map((score, n) => (seen[n] ? score : -Infinity)), scale),
+
+    /* The average of the values, in these shares. */
+    average: (shares, values) => sum(shares.map((share, n) => share * values[n])),
+
+    /* How evenly shares are spread: 0 if one has all. */
+    entropy: (shares) => -sum(shares.map((share) => share && share * Math.log(share))),
+
     /* The kernel at every place where it lies wholly on the signal. */
     convolve: (signal, kernel) =>
       signal.slice(kernel.length - 1).map((_, place) =>

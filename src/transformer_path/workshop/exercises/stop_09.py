@@ -19,7 +19,7 @@ from ._attention import (
     spread,
 )
 from ._compare import same_number, same_tensor
-from ._functions import call, same_function
+from ._functions import as_function, call, same_function
 from ._words import different, kind
 
 
@@ -79,7 +79,7 @@ def in_slices(answer: object) -> str:
     ]
     same_function(answer, sliced, cases, hint=hint)
     with Largest() as spy:
-        call(answer, cases[1], ["query", "key", "value", "size"], hint)
+        as_function(answer, ["query", "key", "value", "size"])(*cases[1])
     if spy.numbers > 8 * 64:
         raise different(
             f"with 64 queries, 64 keys and slices of 8, answer makes a tensor of "

@@ -447,5 +447,4 @@ note(**{name.replace(" ", "_"): f"{f.mean():.0%}" for name, f in both_right.item
 # seeds). A single query leans towards both pairs, and brings back a mixture of values.
 
 # The book began with several questions. Several queries side by side, each with keys
-# and values of its own, are the heads of multi-head attention, the next stop of the
-# map, still being written.
+# and values of its own, are the heads of multi-head attention, the next page.

@@ -415,7 +415,7 @@ longer = torch.stack(longer)  # (3, 23)
 # encoding? Here is a rival that never names a place. It has a learned number for each
 # distance, added to the scores of a head: a relative position, in a plain form of the
 # idea of Shaw et al. (2018). All distances beyond four to one side share a number. (You
-# build it in exercise 9.4.)
+# build it in exercise 9.7.)
 
 class Relative(nn.Module):
     """A head's scores get a number for each distance, up to 4 either way."""

@@ -31,9 +31,9 @@ script.start()
 #   8b
 # - self-attention in place of recurrence: a chain of operations that grows with every
 #   position; 7d
-# - several heads: multi-head attention: one softmax gives one average; 9a
+# - several heads: multi-head attention: one softmax gives one average; 9b
 # - positions, added to the embeddings: attention does not see the order; 9c
-# - the causal mask of the decoder: a writer that has read the word it is to predict; 9d
+# - the causal mask of the decoder: a writer that has read the word it is to predict; 9b
 # - a feedforward network: once its weights are given, attention is a linear map; 4a
 # - residual connections, layer norm: signals and gradients die out, or explode, with
 #   depth; 5b

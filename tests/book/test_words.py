@@ -62,6 +62,8 @@ WORDS = {
     "positions": """permutation equivariance, permutation invariance,
         permutation matrix, positional encoding, relative position, sinusoids""",
     "bug museum": """information leak, overfit, parity test, polarity, property test""",
+    "heads and masks": """causal mask, FlashAttention, multi-head attention,
+        padding mask, polarity""",
     "self-attention": """associative recall, entropy, key, query, self-attention,
         scaled dot-product attention, value""",
     "convolution": """channel, CNN, convolutional network, cross-correlation, dilation,

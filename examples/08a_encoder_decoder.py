@@ -31,15 +31,15 @@ from torch import nn
 
 from transformer_path.sequences.seq2seq import EncoderDecoder, greedy
 from transformer_path.workshop import plots
-from transformer_path.workshop.batches import minibatches, stacked
-from transformer_path.workshop.datasets import Examples
+from transformer_path.workshop.batches import stacked
 from transformer_path.workshop.ensembles import Several, each
 from transformer_path.workshop.leaderboard import spread
 from transformer_path.workshop.notes import note
 from transformer_path.workshop.number_words import english, german, numbers
 from transformer_path.workshop.sentences import exact_match, word_loss
 from transformer_path.workshop.training import fit, seeded
-from transformer_path.workshop.vocabulary import BEGIN, PADDING, Vocabulary
+from transformer_path.workshop.translation import NumberPairs
+from transformer_path.workshop.vocabulary import BEGIN, PADDING
 
 for number in (23, 1123, 700_064):
     print(" ".join(english(number)), "→", " ".join(german(number)))
@@ -60,10 +60,11 @@ for number in (23, 1123, 700_064):
 # is no word: nothing stands here (0, the padding), a sentence begins (1), a sentence
 # ends (2).
 
+# The lines of the package: transformer_path.workshop.translation.NumberPairs.__init__
+
 digits = range(3, 10)
-train = {d: numbers(600 if d == 3 else 1500, d) for d in digits}
-every = [number for some in train.values() for number in some]
-source, target = Vocabulary(map(english, every)), Vocabulary(map(german, every))
+task = NumberPairs(digits)
+source, target = task.source, task.target
 print(source.batch([english(23), english(1123)]))
 
 assert source.batch([english(23), english(1123)]).shape == (2, 8)
@@ -170,26 +171,13 @@ torch.testing.assert_close(together[:1], alone, rtol=0, atol=1e-10)
 # All 64 sentences of a minibatch have the same number of digits, drawn anew for each
 # step. This saves padding. Three seeds are trained side by side.
 
-def pairs(some):
-    return Examples(
-        source.batch([english(n) for n in some]),
-        target.batch([german(n) for n in some]),
-    )
-
+# The lines of the package: transformer_path.workshop.translation.NumberPairs.batches
 
 def held_out(part):
-    return {d: pairs(numbers(70, d, part=part)) for d in digits}
+    return {d: task.pairs(numbers(70, d, part=part)) for d in digits}
 
 
-examples = {d: pairs(some) for d, some in train.items()}
 validation, test = held_out("validation"), held_out("test")
-
-
-def drawn(lengths, seed):
-    """Each step 64 pairs of one length; which, is the same for all seeds."""
-    batches = {d: minibatches(examples[d], 64, seed=seed) for d in lengths}
-    order = np.random.default_rng(0).choice(lengths, 1000)
-    return lambda step: batches[order[step]](step)
 
 
 def loss(model, batch):
@@ -206,7 +194,7 @@ def trained(width=32, steps=300, lr=0.02, lengths=digits):
     several = Several(models)
     fit(
         several,
-        stacked([drawn(lengths, seed) for seed in range(3)]),
+        stacked([task.batches(64, seed=seed, lengths=lengths) for seed in range(3)]),
         loss=each(loss),
         optimizer=torch.optim.Adam(several.parameters(), lr, fused=True),
         schedule=lambda done: 1 - done,

@@ -38,8 +38,7 @@ from transformer_path.sequences.seq2seq import (
     greedy,
 )
 from transformer_path.workshop import plots
-from transformer_path.workshop.batches import minibatches, stacked
-from transformer_path.workshop.datasets import Examples
+from transformer_path.workshop.batches import stacked
 from transformer_path.workshop.ensembles import Several, each
 from transformer_path.workshop.graphs import critical_path
 from transformer_path.workshop.leaderboard import spread
@@ -47,7 +46,8 @@ from transformer_path.workshop.notes import note
 from transformer_path.workshop.number_words import english, german, numbers, sources
 from transformer_path.workshop.sentences import exact_match, word_loss
 from transformer_path.workshop.training import fit, seeded
-from transformer_path.workshop.vocabulary import BEGIN, PADDING, Vocabulary
+from transformer_path.workshop.translation import NumberPairs
+from transformer_path.workshop.vocabulary import BEGIN, PADDING
 
 
 # The idea: choose what to read, word by word
@@ -157,28 +157,10 @@ for score in ("additive", "multiplicative"):
 # are those of the page before.
 
 digits = range(3, 10)
-train = {d: numbers(600 if d == 3 else 1500, d) for d in digits}
-every = [number for some in train.values() for number in some]
-source, target = Vocabulary(map(english, every)), Vocabulary(map(german, every))
-
-
-def pairs(some):
-    return Examples(
-        source.batch([english(n) for n in some]),
-        target.batch([german(n) for n in some]),
-    )
-
-
-examples = {d: pairs(some) for d, some in train.items()}
+task = NumberPairs(digits)
+source, target = task.source, task.target
 asked = {d: numbers(70, d, part="test") for d in digits}
-test = {d: pairs(some) for d, some in asked.items()}
-
-
-def drawn(seed):
-    """Each step 64 pairs of one length; which, is the same for all seeds."""
-    batches = {d: minibatches(examples[d], 64, seed=seed) for d in digits}
-    order = np.random.default_rng(0).choice(digits, 1000)
-    return lambda step: batches[order[step]](step)
+test = {d: task.pairs(some) for d, some in asked.items()}
 
 
 def loss(model, batch):
@@ -207,7 +189,7 @@ def trained(score, lr, kind=None, width=32):
     several = Several(models)
     fit(
         several,
-        stacked([drawn(seed) for seed in range(3)]),
+        stacked([task.batches(64, seed=seed) for seed in range(3)]),
         loss=each(loss),
         optimizer=torch.optim.Adam(several.parameters(), lr, fused=True),
         schedule=lambda done: 1 - done,

@@ -168,6 +168,9 @@ var explore = (() => {
        `offer` says which there are now, and what each is called. */
     function pointing({ label, plane, value = 0 }) {
       const all = plane.mark("g", { role: "radiogroup", "aria-label": label });
+      const own = all.parentNode.cloneNode(); // not among what is hidden from readers
+      own.append(all);
+      svg.append(own);
       const state = { value };
       const marks = () => [...all.children];
       const point = (n) => { state.value = n; update(); };

@@ -149,7 +149,14 @@ def test_on_paper_the_still_figure_stands(explored):
     tab.emulate_media(media="print")
     expect(still).to_be_visible()
     expect(caption).to_be_visible()
-    for gone in (".tp-handle", ".tp-point", ".tp-marks", ".tp-shown", ".tp-hint", ".tp-controls"):
+    for gone in (
+        ".tp-handle",
+        ".tp-point",
+        ".tp-marks",
+        ".tp-shown",
+        ".tp-hint",
+        ".tp-controls",
+    ):
         expect(figure.locator(gone).first).to_be_hidden()
 
 
@@ -234,7 +241,7 @@ def test_a_finger_points_on_a_phone(explored):
 
 @pytest.mark.parametrize("kind", ["alignment"], indirect=True)
 def test_each_word_shows_the_weights_of_the_network(explored):
-    """Point at every word of every number; the page itself names the last ones astray."""
+    """Point at every word of every number; the page names those that look elsewhere."""
     tab, figure = explored()
     data = json.loads(figure.get_attribute("data-values"))
     assert len(data["weights"]) == 4

@@ -19,8 +19,14 @@ PAGES = {
     "softmax": "01b-classification",
     "convolution": "06a-convolution",
     "attention": "09a-self-attention",
+    "alignment": "08b-attention",
 }
+POINTED = ["alignment"]  # they have words to point at, the others handles to drag
 every = pytest.mark.parametrize("kind", PAGES, ids=str, indirect=True)
+dragged = pytest.mark.parametrize(
+    "kind", [kind for kind in PAGES if kind not in POINTED], ids=str, indirect=True
+)
+pointed = pytest.mark.parametrize("kind", POINTED, ids=str, indirect=True)
 
 
 @pytest.fixture
@@ -65,7 +71,7 @@ def test_it_starts_where_the_page_computed_it(explored):
     assert tab.heard.complaints == []
 
 
-@every
+@dragged
 def test_every_handle_obeys_the_keyboard(explored):
     _, figure = explored()
     handles = figure.locator('[role="slider"]')
@@ -88,7 +94,7 @@ def test_every_handle_obeys_the_keyboard(explored):
         expect(figure.get_by_role("status")).to_have_text(text_of(figure))
 
 
-@every
+@dragged
 def test_every_handle_follows_the_pointer(explored):
     tab, figure = explored()
     for handle in figure.locator('[role="slider"]').all():
@@ -104,7 +110,7 @@ def test_every_handle_follows_the_pointer(explored):
         assert (x, y) == pytest.approx((40, 0) if across else (0, 12), abs=7)
 
 
-@every
+@dragged
 def test_a_finger_drags_it_on_a_phone(explored):
     tab, figure = explored(width=PHONE, has_touch=True)
     handle = figure.locator('[role="slider"]').first
@@ -119,7 +125,7 @@ def test_a_finger_drags_it_on_a_phone(explored):
 @every
 def test_it_follows_the_theme_and_can_be_read(explored):
     tab, figure = explored()
-    grip = figure.locator(".tp-grip").first
+    grip = figure.locator('.tp-grip, .tp-point[aria-checked="true"] rect').first
     tab.evaluate(AXE_SCRIPT)
     colours = set()
     for theme in THEMES:
@@ -128,7 +134,7 @@ def test_it_follows_the_theme_and_can_be_read(explored):
         assert inaccessible(tab, theme) == set()
         colours.add(grip.evaluate("e => getComputedStyle(e).stroke"))
     assert len(colours) == 2
-    marks = figure.locator(".tp-marks > *").evaluate_all(
+    marks = figure.locator(".tp-marks :not(g)").evaluate_all(
         "all => all.map(e => e.style.fill + e.style.stroke)"
     )
     assert marks
@@ -145,7 +151,14 @@ def test_on_paper_the_still_figure_stands(explored):
     tab.emulate_media(media="print")
     expect(still).to_be_visible()
     expect(caption).to_be_visible()
-    for gone in (".tp-handle", ".tp-marks", ".tp-shown", ".tp-hint", ".tp-controls"):
+    for gone in (
+        ".tp-handle",
+        ".tp-point",
+        ".tp-marks",
+        ".tp-shown",
+        ".tp-hint",
+        ".tp-controls",
+    ):
         expect(figure.locator(gone).first).to_be_hidden()
 
 
@@ -155,7 +168,8 @@ def test_without_a_script_the_still_figure_stands(explored):
     expect(figure.locator(".tp-moves").first).to_be_visible()
     expect(figure.locator("figcaption")).to_have_text(re.compile(r"\d\.\d\d"))
     expect(figure.locator("svg")).to_have_role("img")
-    expect(figure.locator(".tp-hint, .tp-handle, input, select")).to_have_count(0)
+    gone = figure.locator(".tp-hint, .tp-handle, .tp-point, input, select")
+    expect(gone).to_have_count(0)
 
 
 @pytest.mark.parametrize("kind", ["line"], indirect=True)
@@ -248,3 +262,62 @@ def test_a_click_on_a_row_lets_it_ask_and_its_scores_keep(explored):
     rows.nth(2).click()
     expect(asks).to_have_value("sees")
     expect(shown).to_have_text(moved)
+
+
+@pointed
+def test_every_word_obeys_the_keyboard(explored):
+    tab, figure = explored()
+    words = figure.get_by_role("radio")
+    last = words.count() - 1
+    figure.get_by_role("radio", checked=True).focus()
+    steps = [("Home", 0), ("ArrowUp", 0), ("ArrowDown", 1), ("End", last)]
+    for key, place in [*steps, ("ArrowDown", last), ("ArrowLeft", last - 1)]:
+        tab.keyboard.press(key)
+        expect(words.nth(place)).to_be_checked()
+        expect(words.nth(place)).to_be_focused()
+        expect(figure.locator(".tp-point[tabindex='0']")).to_have_count(1)
+        expect(figure.get_by_role("status")).to_have_text(text_of(figure))
+
+
+@pointed
+def test_a_finger_points_on_a_phone(explored):
+    tab, figure = explored(width=PHONE, has_touch=True)
+    for word in figure.get_by_role("radio").all():
+        assert min(word.bounding_box()[side] for side in ("width", "height")) >= 24
+        word.tap()
+        expect(word).to_be_checked()
+        expect(figure.get_by_role("radio", checked=True)).to_have_count(1)
+    assert remaining(tab, WIDE) == []
+
+
+@pytest.mark.parametrize("kind", ["alignment"], indirect=True)
+def test_each_word_shows_the_weights_of_the_network(explored):
+    """Point at every word of every number; the page names those that look elsewhere."""
+    tab, figure = explored()
+    data = json.loads(figure.get_attribute("data-values"))
+    assert len(data["weights"]) == 4
+    for name, rows in data["weights"].items():
+        figure.get_by_role("combobox", name="Number").select_option(name)
+        english, german = data["english"][name], data["german"][name]
+        words, astray = figure.get_by_role("radio").all(), []
+        assert [word.get_attribute("aria-label") for word in words] == german
+        for n, (word, weights) in enumerate(zip(words, rows, strict=True)):
+            assert sum(weights) == pytest.approx(1, abs=1e-5)
+            word.hover()
+            expect(word).to_be_checked()
+            widths = figure.locator(".tp-marks path").evaluate_all(
+                "all => all.map(e => parseFloat(e.getAttribute('stroke-width')))"
+            )
+            assert widths == pytest.approx([12 * weight for weight in weights])
+            most, source = max(range(len(english)), key=weights.__getitem__), None
+            if (place := data["sources"][name][n]) >= 0:
+                source = english[place]
+                astray += [german[n]] * (place != most)
+            expect(figure.locator(".tp-shown")).to_have_text(
+                re.compile(
+                    rf"^{re.escape(german[n])} looked at {re.escape(english[most])} "
+                    rf"{weights[most]:.2f}.*comes from {source or 'none of them'}\.$"
+                )
+            )
+    said = tab.locator("main, article").first.inner_text()
+    assert f"In {name}, the last of them: {', '.join(astray)}." in said

@@ -1,7 +1,8 @@
 /* What all explorables share. `explore(NAME, start)` calls `start` with the tools below
    for every explorable of that name; it gives back the function that draws a state and
-   returns the text to say. Colours are the book's variables, so a change of the theme
-   repaints by itself. */
+   returns the text to say. What moves otherwise than by dragging says so in a third
+   argument. Colours are the book's variables, so a change of the theme repaints by
+   itself. */
 var explore = (() => {
   "use strict";
   const SVG = "http://www.w3.org/2000/svg";
@@ -55,7 +56,7 @@ var explore = (() => {
   const number = (value, digits = 2) =>
     value.toFixed(digits).replace(/^-(?=0\.?0*$)/, "").replace("-", "−");
 
-  function enliven(root, start) {
+  function enliven(root, start, hint) {
     const { axes, ...data } = JSON.parse(root.dataset.values);
     const svg = root.querySelector("svg");
     const controls = html("div", { className: "tp-controls" });
@@ -164,20 +165,58 @@ var explore = (() => {
       return state;
     }
 
+    /* Groups of marks to point at, one of them chosen: by pointer, finger or arrow keys.
+       `offer` says which there are now, and what each is called. */
+    function pointing({ label, plane, value = 0 }) {
+      const all = plane.mark("g", { role: "radiogroup", "aria-label": label });
+      const own = all.parentNode.cloneNode(); // not among what is hidden from readers
+      own.append(all);
+      svg.append(own);
+      const state = { value };
+      const marks = () => [...all.children];
+      const point = (n) => { state.value = n; update(); };
+      state.offer = (groups, names) => {
+        state.value = Math.min(state.value, groups.length - 1);
+        all.replaceChildren(...groups);
+        groups.forEach((group, n) => {
+          set(group, { class: "tp-point", role: "radio", "aria-label": names[n] });
+          for (const event of ["pointerenter", "focus"]) {
+            group.addEventListener(event, () => point(n));
+          }
+        });
+      };
+      all.addEventListener("keydown", (event) => {
+        const last = all.children.length - 1;
+        const aims = {
+          ArrowUp: state.value - 1, ArrowLeft: state.value - 1, Home: 0,
+          ArrowDown: state.value + 1, ArrowRight: state.value + 1, End: last,
+        };
+        if (!(event.key in aims) || event.altKey || event.ctrlKey || event.metaKey) return;
+        event.preventDefault();
+        event.stopPropagation(); // arrows may also turn pages
+        point(Math.min(last, Math.max(0, aims[event.key])));
+        marks()[state.value].focus();
+      });
+      knobs.push(() => marks().forEach((group, n) => set(group, {
+        "aria-checked": n === state.value, tabindex: n === state.value ? 0 : -1,
+      })));
+      return state;
+    }
+
     const planes = axes.map((place, i) => plane(svg, i, place));
-    draw = start({ data, planes, handle, slider, choice, set, number });
+    draw = start({ data, planes, handle, slider, choice, pointing, set, number });
     svg.querySelectorAll(":scope > g:not(.tp-handle)").forEach((part) =>
       part.setAttribute("aria-hidden", "true"));
     set(svg, { role: "group", "aria-label": root.getAttribute("aria-label") });
     shown.setAttribute("aria-hidden", "true"); // `said` says the same, at rest
     said.setAttribute("role", "status");
-    root.prepend(html("p", { className: "tp-hint" }, HINT));
+    root.prepend(html("p", { className: "tp-hint" }, hint));
     root.append(controls, shown, said);
     root.classList.add("tp-hand");
     update();
   }
 
-  return (name, start) =>
+  return (name, start, hint = HINT) =>
     document.querySelectorAll(`.tp-explorable[data-name="${name}"]`)
-      .forEach((root) => enliven(root, start));
+      .forEach((root) => enliven(root, start, hint));
 })();

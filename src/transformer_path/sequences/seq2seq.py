@@ -97,7 +97,8 @@ class MultiplicativeAttention(nn.Module):
 
     References
     ----------
-    :cite:t:`luong2015effective`, Equation 8, "general": s · W h.
+    :cite:t:`luong2015effective`, Section 3.1, "general": s · W h, there with the state
+    after the step.
 
     Examples
     --------

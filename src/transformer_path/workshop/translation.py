@@ -24,8 +24,8 @@ class NumberPairs:
     source, target : Vocabulary
         The English and the German words of all the numbers to learn from.
     train : dict
-        By their digits, the pairs: ``x`` is English and ``y`` German, each sentence
-        with its end, and padding behind it.
+        For each number of digits its pairs, ``Examples``: ``x`` is English and ``y``
+        German, each sentence with its end, and padding behind it.
 
     Raises
     ------
@@ -42,18 +42,18 @@ class NumberPairs:
     """
 
     def __init__(self, digits: Iterable[int]) -> None:
-        some = {d: numbers(600 if d == 3 else 1500, d) for d in digits}
-        every = [number for of_length in some.values() for number in of_length]
-        self.source = Vocabulary(english(number) for number in every)
-        self.target = Vocabulary(german(number) for number in every)
-        self.train = {d: self.pairs(of_length) for d, of_length in some.items()}
+        some = {d: _sentences(numbers(600 if d == 3 else 1500, d)) for d in digits}
+        self.source = Vocabulary(words for x, _ in some.values() for words in x)
+        self.target = Vocabulary(words for _, y in some.values() for words in y)
+        self.train = {
+            d: Examples(self.source.batch(x), self.target.batch(y))
+            for d, (x, y) in some.items()
+        }
 
     def pairs(self, some: Sequence[int]) -> Examples:
         """Give numbers as pairs of sentences: (N, T) English words, (N, U) German."""
-        return Examples(
-            self.source.batch([english(number) for number in some]),
-            self.target.batch([german(number) for number in some]),
-        )
+        x, y = _sentences(some)
+        return Examples(self.source.batch(x), self.target.batch(y))
 
     def batches(
         self, size: int, *, seed: int, lengths: Sequence[int] = ()
@@ -80,3 +80,8 @@ class NumberPairs:
         }
         order = np.random.default_rng(0).choice(lengths or list(by_length), 10_000)
         return lambda step: by_length[order[step % 10_000]](step)
+
+
+def _sentences(some: Sequence[int]) -> tuple[list[list[str]], list[list[str]]]:
+    """Write numbers in English and in German."""
+    return [english(number) for number in some], [german(number) for number in some]

@@ -169,10 +169,10 @@ assert len(sizes) == 1
 # =======================
 
 # A mask is a table of True and False: a row for each position that asks, a column for
-# each that is asked. Where it says False, the score is replaced before the softmax by
-# the lowest number there is:
+# each that is asked. Where it says False, the score z_ts is replaced before the softmax
+# by the lowest number there is:
 
-#     A_ts = {softmax of the scores with M_ts, where M_ts; 0, elsewhere}
+#     A_ts = (M_ts e^(z_ts))/(Σ_r M_tr e^(z_tr))
 
 #     # scores: (B, H, T, S), mask: fits it
 #     scores = scores.masked_fill(~mask, lowest)

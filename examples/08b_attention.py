@@ -334,11 +334,11 @@ ax.set(xlabel="English, read", ylabel="German, written")
 _ = ax.set_xticks(range(len(columns)), columns, rotation=60, ha="right")
 _ = ax.set_yticks(range(len(rows)), rows)
 
-# That is one number, of the network among the six that comes out best, and even here
-# the weight is spread over neighbours. So measure: of which English word each German
-# word comes from, we know the answer, for all but und. This is the alignment, and no
-# network was ever told it. Among the sentences that were right, on what share of the
-# words does the largest weight lie where the word comes from?
+# That is one number, of the network among the six that comes out best. So measure: of
+# which English word each German word comes from, we know the answer, for all but und.
+# This is the alignment, and no network was ever told it. Among the sentences that were
+# right, on what share of the words does the largest weight lie where the word comes
+# from?
 
 for name, found in aligned.items():
     note(

@@ -212,7 +212,8 @@ networks = {
 # other first weights (orthogonal for the recurrence, smaller embeddings) the order is
 # the same.
 
-# All four write by themselves, and a sentence counts if all of it is right.
+# All four write by themselves, and a sentence counts if all of it is right. (What else
+# greedy decoding could do is a page of its own.)
 
 written = {
     name: [

@@ -41,7 +41,6 @@ from transformer_path.transformer.attention import (
 from transformer_path.workshop import plots
 from transformer_path.workshop.datasets import Examples
 from transformer_path.workshop.notes import note
-from transformer_path.workshop.repeats import accuracies
 from transformer_path.workshop.trials import trials
 
 

@@ -332,7 +332,7 @@ assert shape(logits) == "(B, U, V)" and len(base.encoder) == len(base.decoder) =
 # In the paper the sum is normalised: post-norm. The other order normalises what goes
 # into the branch and leaves the stream alone, as the residual network of stop 5b did:
 # pre-norm (Xiong et al., 2020). One argument chooses. What it decides is a matter of
-# training, and of a later page.
+# training.
 
 
 # A layer of the decoder

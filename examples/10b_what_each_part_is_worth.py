@@ -393,4 +393,4 @@ note(
 # So the plan alone is not enough: at this rate it does not train. The paper lets the
 # rate rise slowly at first, makes its labels a little less certain, and later models
 # put the norm in another place. Which of these does what is the subject of the next
-# page, still being written.
+# page.

@@ -26,18 +26,22 @@ script.start()
 # other about, how well does the transformer do, and how much of that is due to its
 # attention?
 
+from functools import partial
+
 import numpy as np
 import torch
 from torch import nn
 
-from transformer_path.sequences.convolution import Conv1d, MaxPool
+from transformer_path.networks.normalization import Residual
+from transformer_path.sequences.convolution import MaxPool
+from transformer_path.transformer.attention import MultiHeadAttention
 from transformer_path.transformer.blocks import EncoderLayer
 from transformer_path.workshop import plots
 from transformer_path.workshop.batches import minibatches
 from transformer_path.workshop.datasets import Examples, mnist1d
 from transformer_path.workshop.leaderboard import PUBLISHED, enter, measure, spread
 from transformer_path.workshop.notes import note
-from transformer_path.workshop.repeats import accuracies
+from transformer_path.workshop.scores import accuracy
 from transformer_path.workshop.training import fit, seeded
 
 
@@ -49,8 +53,8 @@ from transformer_path.workshop.training import fit, seeded
 
 # - one a number: a linear layer turns each number into a vector, 40 tokens;
 # - one a patch: four neighbouring numbers are turned into a vector together, 10 tokens;
-# - convolutional tokens: the feature maps of a few convolutions, turned so that each
-#   place is a token. Pooling by 2 leaves 20 of them.
+# - convolutional tokens: the feature maps of three convolutions, turned so that each
+#   place is a token. Pooling by 2, twice, leaves 10 of them.
 
 class Turn(nn.Module):
     """Channels of positions become positions of features."""
@@ -64,13 +68,12 @@ def cut(size):
     return [nn.Unflatten(1, (40 // size, size)), nn.Linear(size, 32)]
 
 
-def convolved(n_layers):
-    """The feature maps of two or three convolutions, as on page 6b."""
+def convolved():
+    """Three convolutions as on page 6b, in torch's form, which is faster."""
     layers, n_in = [nn.Unflatten(1, (1, 40))], 1
-    for _ in range(n_layers):
-        conv = Conv1d(n_in, 32, 5, padding=2)
-        layers, n_in = [*layers, conv, nn.BatchNorm1d(32), nn.ReLU()], 32
-    layers.insert(7, MaxPool(2))  # after the second ReLU
+    for pool in [nn.Identity(), MaxPool(2), MaxPool(2)]:
+        conv = nn.Conv1d(n_in, 32, 5, padding=2)
+        layers, n_in = [*layers, conv, nn.BatchNorm1d(32), nn.ReLU(), pool], 32
     return [*layers, Turn()]
 
 # Attention alone does not know where a token stands. So each position gets a vector of
@@ -82,7 +85,7 @@ def convolved(n_layers):
 class Classifier(nn.Module):
     """Tokens, encoder layers, the largest value of each feature, ten scores."""
 
-    def __init__(self, tokens, n_layers=1, positions=True):
+    def __init__(self, tokens, n_layers=1, n_heads=1, positions=True):
         super().__init__()
         self.tokens = nn.Sequential(*tokens)
         n = self.tokens.eval()(torch.zeros(1, 40)).shape[1]
@@ -91,7 +94,7 @@ class Classifier(nn.Module):
         self.positions = nn.Parameter(0.02 * torch.randn(n, 32)) if placed else 0.0
         self.layers = nn.Sequential(
             *(
-                EncoderLayer(32, 4, 64, dropout=0.0, pre_norm=True)
+                EncoderLayer(32, n_heads, 64, dropout=0.0, pre_norm=True)
                 for _ in range(n_layers)
             )
         )
@@ -112,8 +115,8 @@ class Classifier(nn.Module):
 # layer in its place.
 
 with seeded(0):
-    ours = Classifier(convolved(3)).double().eval()
-    theirs = Classifier(convolved(3)).double().eval()
+    ours = Classifier(convolved(), n_heads=4).double().eval()
+    theirs = Classifier(convolved(), n_heads=4).double().eval()
 torchs = nn.TransformerEncoderLayer(32, 4, 64, 0.0, batch_first=True, norm_first=True)
 theirs.layers[0] = torchs.double()
 theirs.load_state_dict(ours.state_dict())
@@ -139,16 +142,14 @@ assert not torch.allclose(placed(moved), placed(x), atol=1e-4)
 # The experiment
 # ==============
 
-# Four kinds of token, each with no encoder layer and with one. All train for 200
-# minibatches of 100, with AdamW and a rate that rises and fades. For each, two or more
-# rates were tried on the validation split, and the best is used, or of rates that could
-# not be told apart the one with the smaller spread. The three convolutions alone were
-# tried at 0.02 only, and the networks without attention further down have the rate of
-# those with it. Three seeds each. As the 500 series of the validation split cannot tell
-# apart networks that differ by less than a point, the table counts right answers on
-# 5,000 new series of the same generator. No network is trained on them and no rate is
-# chosen by them. (They were in view while the page was made, so they are not a second
-# test split.)
+# Three kinds of token, each with no encoder layer and with one. All train for 200
+# minibatches of 100, with AdamW and a rate that rises and fades. Every side has the
+# same choice of rates, 0.01, 0.02, 0.04 and 0.08, and twice the highest as long as it
+# was the best; the validation split chose. (Two layers were tried at 0.005 in place of
+# 0.08.) Three seeds each. As the 500 series of that split cannot tell apart networks
+# that differ by less than a point, here we count right answers on 5,000 new series of
+# the same generator. No network is trained on them and no rate is chosen by them. (They
+# were in view while the page was made, so they are not a second test split.)
 
 def up_and_down(done):
     return min(done / 0.3, (1 - done) / 0.7)
@@ -160,121 +161,155 @@ def learn(model, examples, seed, lr):
     fit(model, batch, optimizer=adamw, schedule=up_and_down, steps=200)
 
 
-new = Examples(*(part[3500:] for part in mnist1d(n_train=8500).train))
-
-
 def several(build, lr, examples=data.train):
-    """Three networks, one after the other; their accuracies on new series."""
+    """Three networks, one after the other."""
     models = []
     for seed in range(3):
         with seeded(seed):
             models.append(build())
         learn(models[-1], examples, seed, lr)
-    return accuracies(models, new)
+    return models
+
+
+new = Examples(*(part[3500:] for part in mnist1d(n_train=8500).train))
+
+
+def right(models, examples=new):
+    return torch.tensor([accuracy(model, examples, size=100) for model in models])
 
 
 kinds = {  # how tokens are made, and the rates without and with an encoder layer
-    "numbers": (lambda: cut(1), 0.05, 0.015),
-    "patches": (lambda: cut(4), 0.05, 0.03),
-    "two convolutions": (lambda: convolved(2), 0.05, 0.02),
-    "three convolutions": (lambda: convolved(3), 0.02, 0.02),
+    "numbers": (lambda: cut(1), 0.02, 0.02),
+    "patches": (lambda: cut(4), 0.32, 0.02),
+    "convolutions": (convolved, 0.04, 0.08),
 }
-right, alone = {}, {}
+none, one = {}, {}
 for kind, (tokens, without, lr) in kinds.items():
-    alone[kind] = several(lambda: Classifier(tokens(), 0), without)
-    right[kind] = several(lambda: Classifier(tokens()), lr)
+    none[kind] = right(several(lambda: Classifier(tokens(), 0), without))
+    one[kind] = right(several(lambda: Classifier(tokens()), lr))
 
-class WithoutAttention(nn.Module):
-    """What is left of an encoder layer when its positions may not ask."""
+fig, ax = plots.figure(4.9, 2.2)
+plots.dots(ax, one, "attention", hollow=none)
+_ = ax.set(xlabel="accuracy on new series")
 
-    def __init__(self):
-        super().__init__()
-        self.norm = nn.LayerNorm(32)
-        self.feedforward = nn.Sequential(
-            nn.Linear(32, 64), nn.ReLU(), nn.Linear(64, 32)
-        )
+# With the same encoder layer behind them, convolutions are more than ten points above
+# patches, and patches more than ten above single numbers, which get 52.0 ± 1.5%. And
+# without any layer convolutions are above patches with one: most of the way comes from
+# the tokens.
+
+# Is it the attention that adds? An encoder layer has two branches, attention and a
+# small MLP. Take one of them out, or change something else, and train again.
+
+class Attention(MultiHeadAttention):
+    """Its result without the weights."""
 
     def forward(self, x):
-        return x + self.feedforward(self.norm(x))
+        return super().forward(x)[0]
 
 
-def silent(tokens):
+def with_branch(make, tokens):
+    """One branch of an encoder layer in place of both."""
     model = Classifier(tokens)
-    model.layers[0] = WithoutAttention()
+    model.layers[0] = Residual(nn.Sequential(nn.LayerNorm(32), *make()))
     return model
 
 
-mute = {
-    "patches": several(lambda: silent(cut(4)), 0.03),
-    "two convolutions": several(lambda: silent(convolved(2)), 0.02),
+def mlp():
+    return nn.Linear(32, 64), nn.ReLU(), nn.Linear(64, 32)
+
+
+def heads():
+    return (Attention(32, 1),)
+
+
+changes = {  # and the rates for patches and for convolutions
+    "two encoder layers": (partial(Classifier, n_layers=2), 0.01, None),
+    "four heads": (partial(Classifier, n_heads=4), 0.04, None),
+    "no positions": (partial(Classifier, positions=False), 0.04, 0.04),
+    "no attention": (partial(with_branch, mlp), 0.02, 0.02),
+    "no MLP": (partial(with_branch, heads), 0.04, None),
 }
+patches = {"one encoder layer": one["patches"], "none": none["patches"]}
+conv = {"one encoder layer": one["convolutions"], "none": none["convolutions"]}
+for change, (build, lr, conv_lr) in changes.items():
+    patches[change] = right(several(lambda: build(cut(4)), lr))
+    if conv_lr:
+        conv[change] = right(several(lambda: build(convolved()), conv_lr))
 
-fig, ax = plots.figure(4.9, 2.6)
-plots.dots(ax, right, "attention", hollow=alone)
-_ = ax.set(xlabel="accuracy on new series")
+def apart(rows, factor):
+    """Half the 95% interval of a difference, in points."""
+    scatter = torch.stack(list(rows.values())).var(1).mean()
+    return 100 * factor * (2 * scatter / 3).sqrt().item()
 
-gain = {kind: (right[kind].mean() - alone[kind].mean()).item() for kind in kinds}
-assert right["two convolutions"].mean() > right["patches"].mean() + 0.1
-assert abs(gain["three convolutions"]) < 0.01
-assert right["patches"].mean() > right["numbers"].mean() + 0.1
-assert min(gain["numbers"], gain["patches"]) > 0.1
-assert abs(right["patches"].mean() - mute["patches"].mean()) < 0.05
-both = right["two convolutions"], mute["two convolutions"]
-assert abs(both[0].mean() - both[1].mean()) < 0.01
-assert max(gain, key=gain.get) == "patches"
-names = ["numbers", "patches", "two", "three"]
-for name, kind in zip(names, kinds):
-    note(**{f"alone_{name}": f"{spread(alone[kind])}%"})
-    note(**{f"right_{name}": f"{spread(right[kind])}%"})
+
+short = ["one", "none", "two", "four", "blind", "mute", "heads"]
+short = dict(zip(patches, short))
+for name, rows in [("patches", patches), ("conv", conv)]:
+    for change, found in rows.items():
+        note(**{f"{name}_{short[change]}": f"{spread(found)}%"})
+note(apart_patches=f"{apart(patches, 2.14):.1f}", apart_conv=f"{apart(conv, 2.31):.1f}")
 note(
-    mute_patches=f"{spread(mute['patches'])}%",
-    mute_two=f"{spread(mute['two convolutions'])}%",
+    numbers_none=f"{spread(none['numbers'])}%", numbers_one=f"{spread(one['numbers'])}%"
 )
 
-#     tokens              no encoder layer  one encoder layer
-#     one a number        37.9 ± 0.4%       53.5 ± 0.1%
-#     patches of four     55.9 ± 1.1%       81.5 ± 1.9%
-#     two convolutions    97.3 ± 0.2%       98.0 ± 0.3%
-#     three convolutions  98.2 ± 0.1%       98.4 ± 0.2%
+gain = {kind: (one[kind].mean() - none[kind].mean()).item() for kind in kinds}
+assert max(gain, key=gain.get) == "patches"
+assert min(gain, key=gain.get) == "convolutions"
+assert gain["convolutions"] < 0.01
+assert one["convolutions"].mean() > one["patches"].mean() + 0.1
+assert one["patches"].mean() > one["numbers"].mean() + 0.1
+assert none["convolutions"].mean() > one["patches"].mean() + 0.05
+for change in ("two encoder layers", "four heads", "no positions", "no attention"):
+    assert abs(patches[change].mean() - patches["one encoder layer"].mean()) < 0.05
+for found in conv.values():
+    assert abs(found.mean() - conv["one encoder layer"].mean()) < 0.01
+assert patches["no MLP"].mean() < patches["no attention"].mean() - 0.03
+assert patches["none"].mean() < patches["one encoder layer"].mean() - 0.1
 
-# (Means and standard deviations over three seeds.) With the same encoder layer behind
-# them, two convolutions are more than ten points above patches, and patches more than
-# ten above single numbers: most of the way comes from the tokens. To numbers and
-# patches the layer adds more than ten points, to three convolutions nothing that could
-# be told from the spread.
+#                                  patches of four  three convolutions
+#     one encoder layer, one head  80.8 ± 1.6%      98.2 ± 0.2%
+#     no encoder layer             59.9 ± 0.4%      98.3 ± 0.1%
+#     two encoder layers           80.3 ± 0.4%
+#     four heads                   82.1 ± 1.0%
+#     no positions                 79.6 ± 1.6%      98.4 ± 0.1%
+#     no attention, MLP only       81.5 ± 0.8%      98.2 ± 0.1%
+#     no MLP, attention only       71.3 ± 2.5%
 
-# Is it the attention that adds? An encoder layer has two branches, attention and a
-# small MLP. Take the attention out, and train what is left in the same way: patches get
-# 81.6 ± 0.6%, two convolutions 97.8 ± 0.2%. Without any attention, that is within five
-# points of the whole layer for patches, and within one point for two convolutions. So
-# what the layer gives to tokens here needs no questions between them, at this size and
-# in 200 steps. Two matrices and a ReLU at each place, and the largest value of all
-# places, do as well.
+# (Means and standard deviations over three seeds.) The 95% interval of a difference is
+# ± 2.4 points between two rows of patches, ± 0.2 between two of convolutions: it is
+# 2.14 √(2s²/3) with seven rows and 2.31 in place of 2.14 with four, where s² is the
+# mean of the rows' variances.
+
+# For convolutions no change makes a difference of as much as a point. For patches the
+# layer adds more than ten points, and within five of them it is the same with a second
+# layer, with four heads, without positions, and without any attention. Attention
+# without the MLP falls short of that. So what the layer gives to tokens here needs no
+# questions between them, at this size and in 200 steps. Two matrices and a ReLU at each
+# place, and the largest value of all places, do as well, within that interval.
 
 
 # The exam
 # ========
 
-# The row: three convolutions and one encoder layer. On the validation split no other
-# transformer that was tried did better by more than its spread: two layers, 48 numbers
-# a token, two convolutions, convolutions with a stride, 10 tokens in place of 20, the
-# mean in place of the largest value, dropout. Heads other than four were not tried. It
-# is fitted again on the training and validation splits together, from five seeds, and
-# each network looks at the test split once.
+# The row: three convolutions and one encoder layer with one head. On the validation
+# split nothing that was tried with them did better by more than a point: two layers,
+# four heads, no positions, no attention, 20 tokens in place of 10. It is fitted again
+# on the training and validation splits together, from five seeds, and each network
+# looks at the test split once.
 
 def transformer(seed):
     with seeded(seed):
-        return Classifier(convolved(3))
+        return Classifier(convolved())
 
 
 row = measure(
-    "Transformer", transformer, learn, [{"lr": 0.02}], architecture="attention"
+    "Transformer", transformer, learn, [{"lr": 0.08}], architecture="attention"
 )
 enter(row)
 
 assert np.mean(row.accuracies) > 0.97 > PUBLISHED["human"].accuracy / 100
 assert max(row.shuffled) < min(row.accuracies) - 0.2
-rival = sum(p.numel() for p in Classifier(convolved(3), 0).parameters())
+rival = sum(p.numel() for p in Classifier(convolved(), 0).parameters())
 note(
     exam_test=f"{spread(row.accuracies)}%",
     exam_shuffled=f"{spread(row.shuffled)}%",
@@ -284,15 +319,16 @@ note(
 )
 
 # On the test split: 98.7 ± 0.3% (mean and standard deviation over five seeds), with
-# 20,266 parameters and 3.8 s of training each. With the positions permuted it is 59.6 ±
-# 0.8%. It has convolutions in front, and falls as the convolutional network does.
+# 19,946 parameters and 3.8 s of training each. With the positions permuted it is 59.6 ±
+# 0.8%: it falls, as the convolutional network does.
 
 # Here is every row against the time that its training took:
 
-# The row stands above the person's 96%. Do not read it as a victory of attention. Its
-# rival, the same three convolutions without an encoder layer, has 11,018 parameters,
-# and on new series the two are less than a point apart. It is wider than the network of
-# page 6b, which has 16 channels where this one has 32.
+# The row stands above the published 94% of a convolutional network, and above the
+# person's 96% (Greydanus and Kobak, 2024). Do not read it as a victory of attention.
+# Its rival, the same three convolutions without an encoder layer, has 11,018
+# parameters, and on new series the two are less than a point apart. (It is the network
+# of page 6b with 32 channels in place of 16.)
 
 
 # Where it fails
@@ -301,36 +337,32 @@ note(
 # What has a convolution that a token of one number has not? It is told, before any data
 # is seen, that neighbours belong together and that a shape is the same wherever it
 # stands: an inductive bias. Tokens without it have to find this out from examples. How
-# do they do with 500 series in place of 3,500, at the same rates?
+# do they do with 500 series in place of 3,500, and rates that are chosen again?
 
 few = Examples(data.train.x[:500], data.train.y[:500])
-few_right = {
-    "convolutions alone": several(lambda: Classifier(convolved(3), 0), 0.02, few),
-    "and an encoder layer": several(lambda: Classifier(convolved(3)), 0.02, few),
-    "patches, encoder layer": several(lambda: Classifier(cut(4)), 0.03, few),
-}
+few_conv = several(lambda: Classifier(convolved(), 0), 0.04, few)
+few_patches = several(lambda: Classifier(cut(4)), 0.04, few)
 
-few_cnn, few_both, few_patches = few_right.values()
-assert few_patches.mean() < min(few_cnn.mean(), few_both.mean()) - 0.1
-assert abs(few_cnn.mean() - few_both.mean()) < 0.05
+seen_patches = right(few_patches, few)
+assert seen_patches.min() > 0.95
+few_conv, few_patches = right(few_conv), right(few_patches)
+lost_conv = none["convolutions"].mean() - few_conv.mean()
+lost_patches = one["patches"].mean() - few_patches.mean()
+assert lost_patches > lost_conv + 0.08
 note(
-    few_cnn=f"{spread(few_cnn)}%",
-    few_both=f"{spread(few_both)}%",
+    few_conv=f"{spread(few_conv)}%",
     few_patches=f"{spread(few_patches)}%",
+    seen_patches=f"{spread(seen_patches)}%",
 )
-
-#     500 series, 200 steps                  new series
-#     three convolutions                     96.5 ± 0.4%
-#     three convolutions, one encoder layer  95.9 ± 1.0%
-#     patches, one encoder layer             62.1 ± 1.1%
 
 # It needs to be told where to look:
 
 # Where the convolutions are left out and the tokens are patches, one encoder layer is
-# right for 81.5 ± 1.9% of new series after 3,500 examples and for 62.1 ± 1.1% after
-# 500. Three convolutions alone, without any attention, reach 98.2 ± 0.1% and 96.5 ±
-# 0.4%. For forty numbers with shapes of a few positions, the detectors know more in
-# advance than the transformer can find out here (at this size, in these 200 steps).
+# right for 80.8 ± 1.6% of new series after 3,500 examples and for 65.7 ± 2.3% after
+# 500. It is not that it could not learn these: of the 500 it gets 100.0 ± 0.0% right.
+# Three convolutions alone, without any attention, reach 98.3 ± 0.1% and 96.6 ± 0.3%.
+# For forty numbers with shapes of a few positions, the detectors know more in advance
+# than the transformer can find out here (at this size, in these 200 steps).
 
 # So this exam does not show what attention is for. Is there a task that needs it, where
 # what belongs together stands far apart and examples do not run out? Text may be one.

@@ -232,6 +232,15 @@ def test_a_written_number_stays_unless_it_is_another():
     }
 
 
+def test_a_page_may_paste_a_number_of_another(docs):
+    text = PAGE.replace("{glue:text}`total`", "{glue:text}`01-adding-up.md::double:s`")
+    (docs / "02-next.md").write_text(text)
+    written = three.forms(docs, NUMBERS | {"02-next": NUMBERS["01-adding-up"]})
+    assert "is 6, see" in written["02_next.py"]
+    notebook = json.loads(written["02_next.ipynb"])
+    assert notebook["metadata"][NAME_OF_NUMBERS] == {}
+
+
 def test_the_book_carries_the_forms(tmp_path):
     (tmp_path / "examples").mkdir()
     (tmp_path / "examples" / "01_a.py").write_text("")

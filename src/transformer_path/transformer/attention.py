@@ -180,16 +180,7 @@ class MultiHeadAttention(nn.Module):
             If a shape does not fit, or the mask is not bool.
         """
         source = x if source is None else source
-        for name, given in {"x": x, "source": source}.items():
-            if (
-                given.dim() != 3
-                or given.shape[-1] != self.d_model
-                or not given.shape[1]
-            ):
-                raise ValueError(
-                    f"{name} of shape {tuple(given.shape)}; expected (B, T, d_model) "
-                    f"with T of 1 or more and d_model = {self.d_model}."
-                )
+        _fits(self.d_model, x=x, source=source)
         weights, biases = self.in_proj_weight.chunk(3), self.in_proj_bias.chunk(3)
         query, key, value = (
             split_heads(linear(given, weight, bias), self.n_heads)  # (B, H, T, D)
@@ -262,3 +253,12 @@ def _checked_mask(mask: Tensor, scores: Tensor) -> Tensor:
             f"{tuple(scores.shape)}."
         )
     return mask
+
+
+def _fits(d_model: int, **streams: Tensor) -> None:
+    for name, given in streams.items():
+        if given.dim() != 3 or given.shape[-1] != d_model or not given.shape[1]:
+            raise ValueError(
+                f"{name} of shape {tuple(given.shape)}; expected (B, T, d_model) "
+                f"with T of 1 or more and d_model = {d_model}."
+            )

@@ -81,11 +81,12 @@ class Page:
 
     @property
     def used(self) -> dict[str, str]:
-        """The numbers that stand in the prose."""
+        """The page's own numbers that stand in the prose."""
         prose = "\n".join(cell.source for cell in self.cells if not cell.is_code)
         roles = ROLE.findall(prose)
         names = sorted({name for role, name in roles if role.startswith("glue")})
-        return {name: self.numbers[name] for name in names if name in self.numbers}
+        own = [n for n in names if n in self.numbers and "::" not in n]
+        return {name: self.numbers[name] for name in own}
 
     def number(self, name: str) -> str:
         """Give a number of the page as the reader sees it."""

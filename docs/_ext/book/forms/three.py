@@ -34,8 +34,13 @@ def forms(docs: Path, numbers: Mapping[str, Mapping[str, str]]) -> dict[str, str
     """Write the scripts and notebooks of all chapters: text by file name."""
     cite = citing(docs / "references.bib")
     written: dict[str, str] = {}
+    of_others = {  # as a page pastes a number of another
+        f"{page}.md::{name}:s": text
+        for page, noted in numbers.items()
+        for name, text in noted.items()
+    }
     for path in chapters(docs):
-        if page := read(path, numbers.get(path.stem, {}), cite):
+        if page := read(path, {**of_others, **numbers.get(path.stem, {})}, cite):
             written[f"{page.name}.py"] = script(page)
             written[f"{page.name}.ipynb"] = notebook(page)
     return written

@@ -431,13 +431,12 @@ explorable.add(
 )
 script.keep(explorable)
 
-tidiness = [tidy[d][i] for d, i in picked]
-assert tidiness[0] == 1 and max(tidiness[2:]) < 1
+d, i = picked[-1]
+assert tidy[d][i] < 1
 
-# In the first, none; in each of the last two, at least one. Perhaps a network can do
-# without because each state of the encoder has read its neighbours too; that is a
-# guess, not tested here. What is sure: a map says where the decoder looked, not what it
-# found there.
+# In the last number there is at least one. Perhaps a network can do without because
+# each state of the encoder has read its neighbours too; that is a guess, not tested
+# here. What is sure: a map says where the decoder looked, not what it found there.
 
 
 # Where it fails

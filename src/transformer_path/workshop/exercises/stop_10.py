@@ -82,9 +82,7 @@ def smoothed(answer: object) -> str:
 
 def norm_before(answer: object) -> str:
     """10.6: a decoder layer, pre-norm, put together from its parts."""
-    hint = (
-        "Three times: the stream, normalised, goes into a branch; the stream itself on."
-    )
+    hint = "Three times: the stream goes into a branch normalised, and on as it is."
     same_function(answer, _broken(pre=True), _layers(), hint=hint, gradient=True)
     return "From the first layer to the last the stream is only added to."
 

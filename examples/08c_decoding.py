@@ -24,13 +24,14 @@ script.start()
 # told the true ones. In use it has to choose a whole sentence, and nobody tells it
 # anything. How a sentence is chosen is called decoding. So far we were greedy: take the
 # word that is best now, never take it back. What is lost when the true words are gone?
-# And is the sentence that greedy decoding writes the one that the network holds for the
-# most probable?
+# And is the sentence that greedy decoding writes the one to which the network gives the
+# highest probability?
 
 from itertools import product
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from transformer_path.sequences.seq2seq import EncoderDecoder, beam, greedy
 from transformer_path.workshop import plots
@@ -45,10 +46,11 @@ from transformer_path.workshop.translation import NumberPairs
 from transformer_path.workshop.vocabulary import BEGIN, END, PADDING
 
 # A network that makes no errors has nothing to show here. So take the one with additive
-# attention of the page before, with half its width, three seeds, the same task, and the
-# same training but for minibatches of 64. Of 0.01, 0.02 and 0.04, the learning rate
-# 0.02 is the best on the validation numbers. We test on numbers of nine digits, where
-# it errs most.
+# attention of the page before, with half its width, with minibatches of 64 in place of
+# 48, and all else the same; three seeds. Its learning rate stays at 0.02. On the
+# validation numbers 0.04 is better for all three seeds and 0.01 worse, but here nothing
+# is to be won, and errors are what we look at. We test on numbers of nine digits, the
+# longest.
 
 task = NumberPairs(range(3, 10))
 
@@ -92,9 +94,14 @@ def write(model, x, given):
     return torch.stack(chosen, 1)
 
 
+def up_to_the_end(words):
+    ended = (words == END).int()
+    return words.masked_fill(ended.cumsum(1) > ended, PADDING)
+
+
 nothing = torch.zeros_like(y)
 helped = [write(model, x, given=y) for model in models]
-alone = [write(model, x, given=nothing) for model in models]
+alone = [up_to_the_end(write(model, x, given=nothing)) for model in models]
 real, place = y != PADDING, torch.arange(y.shape[1])
 
 # With everything given this is teacher forcing, with nothing given it is greedy
@@ -108,13 +115,19 @@ shares = {}
 for d in (5, 7, 9):
     x_, y_ = task.pairs(numbers(150, d, part="test"))
     there = y_ != PADDING
-    for name, given in (("helped", y_), ("alone", torch.zeros_like(y_))):
-        good = [write(model, x_, given) == y_ for model in models]
-        words = np.array([one[there].double().mean() for one in good])
-        whole = [(one | ~there).all(1).double().mean() for one in good]
-        shares[name, d] = words
-        note(**{f"{name}_{d}": f"{spread(words)}%"})
-    note(**{f"whole_{d}": f"{spread(whole)}%"})
+    good = {
+        "helped": [write(model, x_, y_) == y_ for model in models],
+        "alone": [up_to_the_end(write(model, x_, 0 * y_)) == y_ for model in models],
+    }
+    for name, of_seeds in good.items():
+        shares[name, d] = np.array([one[there].double().mean() for one in of_seeds])
+        note(**{f"{name}_{d}": f"{spread(shares[name, d])}%"})
+    whole = {
+        name: torch.stack([(one | ~there).all(1) for one in of_seeds])
+        for name, of_seeds in good.items()
+    }
+    assert torch.equal(whole["helped"], whole["alone"])
+    note(**{f"whole_{d}": f"{spread(whole['alone'].double().mean(1))}%"})
 gap = {d: shares["helped", d] - shares["alone", d] for d in (5, 7, 9)}
 assert gap[9].min() > 0 and gap[9].mean() > max(0.02, gap[5].mean())
 
@@ -171,7 +184,10 @@ for words, right, forced, own in zip(written, same, helped, alone):
     bad = (~right).nonzero()[:, 0].tolist()
     in_place.append(((own != y) & real)[bad].sum(1).double().mean().item())
     by_itself.append(np.mean([edits(read(words[i]), read(y[i])) for i in bad]))
-    with_help.append(((forced != y) & real)[bad].sum(1).double().mean().item())
+    told = [forced[i][real[i]].tolist() for i in bad]
+    with_help.append(
+        np.mean([edits(a, y[i][real[i]].tolist()) for a, i in zip(told, bad)])
+    )
 
 
 def plain(values, digits=1):
@@ -179,7 +195,7 @@ def plain(values, digits=1):
 
 
 assert (np.array(after_helped) - np.array(after_alone)).min() > 0.15
-assert np.mean(after_helped) - np.mean(after_alone) > 0.3
+assert min(after_helped) > 0.85 and np.mean(after_alone) < 0.5
 assert (np.array(by_itself) > np.array(with_help)).all() and max(by_itself) < 4
 extra = np.mean(by_itself) - np.mean(with_help)
 assert extra < 0.5 * (np.mean(in_place) - np.mean(with_help))
@@ -208,18 +224,20 @@ any_word = torch.arange(END + 1, len(task.target))
 
 
 def planted(model, right, kind):
-    """Share of sentences whose rest is right behind a wrong word of a kind."""
+    """Share of rests that are right behind a wrong word of a kind; edits of a rest."""
     generator = torch.Generator().manual_seed(0)
     rows = right & torch.isin(y, units).any(1)
-    x_, y_, real_ = x[rows], y[rows], real[rows]
+    x_, y_ = x[rows], y[rows]
     lot = torch.rand(y_.shape, generator=generator) * torch.isin(y_, units)
     at = lot.argmax(1, keepdim=True)
     old = (kind == y_.gather(1, at)).int().argmax(1)
     shift = torch.randint(1, len(kind), old.shape, generator=generator)
     new = kind[(old + shift) % len(kind)]
     given = torch.zeros_like(y_).scatter(1, at, new[:, None])
-    rest = real_ & (place > at)
-    return ((write(model, x_, given) == y_) | ~rest).all(1).double().mean()
+    after = write(model, x_, F.pad(given, (0, 8)))
+    rows = zip(after, y_, at[:, 0].tolist())
+    needed = [edits(read(a[i + 1 :]), read(b[i + 1 :])) for a, b, i in rows]
+    return np.mean([n == 0 for n in needed]), np.mean(needed)
 
 
 rests = {
@@ -227,9 +245,11 @@ rests = {
     for name, kind in (("unit", units), ("any", any_word))
 }
 
-assert rests["unit"].min() > 0.9
-assert rests["any"].max() < 0.5
-note(rest_unit=f"{spread(rests['unit'])}%", rest_any=f"{spread(rests['any'])}%")
+(unit, unit_edits), (other, other_edits) = rests["unit"].T, rests["any"].T
+assert unit.min() > 0.9 and other.max() < 0.6
+assert unit_edits.max() < 0.2 and other_edits.min() > 1
+note(rest_unit=f"{spread(unit)}%", rest_any=f"{spread(other)}%")
+note(edits_unit=plain(unit_edits, 2), edits_any=plain(other_edits))
 
 # So errors feed on themselves is too simple. It depends on the error. A wrong digit
 # where a digit belongs does almost no harm to the rest; a word drawn from all harms
@@ -256,18 +276,18 @@ def log_probability(model, x, y):
 # make the sum the largest.
 
 # To try all sentences is hopeless: V words in U places are V^U. Beam search is the
-# middle way. Keep not one beginning in hand but several; how many is the width of the
-# beam. Continue each of them by every word, and of all that result, and of the
-# sentences that have ended, keep as many again, the most probable (Sutskever et al.,
-# 2014). The field calls a beginning a hypothesis.
+# middle way. Keep not one beginning in hand but several; how many is the beam width.
+# Continue each of them by every word, and of all that result, and of the sentences that
+# have ended, keep as many again, the most probable (Sutskever et al., 2014). The field
+# calls a beginning a hypothesis.
 
 # The lines of the package: transformer_path.sequences.seq2seq.beam
 
-# Here it works, on a number that greedy decoding gets wrong and two beginnings get
+# Here it works, on a number that greedy decoding gets wrong and a beam of width 2 gets
 # right. Step through it. The beginning that greedy would have is grey.
 
 cases = []
-for d in (4, 5, 6):
+for d in range(4, 9):
     for model in models:
         short = task.pairs(numbers(60, d, part="test"))
         first = greedy(model, short.x, limit=limit).words
@@ -291,7 +311,7 @@ for u in range(1, max(len(b), len(first)) + 1):
         hue = plots.LIGHT["ink-2" if grey else "attention"]
         ax.barh(i, np.exp(score), height=0.3, color=hue)
         text = " ".join(read(words)) + (" (end)" if words[-1] == END else "")
-        ax.text(0, i - 0.27, text, color=hue, weight="bold")
+        ax.text(0.01, i - 0.27, text, color=hue, weight="bold")
         if i == 0:
             best = text
     ax.set(xlim=(0, 1), ylim=(1.4, -0.7), yticks=[], xlabel="probability")
@@ -304,21 +324,22 @@ script.keep(stepper)
 # ------------------------
 
 # There is a bound, and it needs no more than that probabilities add up to 1. Let greedy
-# decoding have found a sentence of probability p. No two of the beginnings in hand can
-# become the same sentence, so their probabilities add up to at most 1, and at most 1/p
-# of them have p or more. The most probable sentence has p or more, and each of its
-# beginnings too, as a beginning is never less probable than what becomes of it. So it
-# is always among the best 1/p: a beam of width 1/p, rounded down, cannot miss the most
-# probable sentence. In particular, what greedy decoding writes with more than 1/2 is
-# the best there is.
+# decoding have found a sentence, with its end, of probability p. No two of the
+# beginnings in hand can become the same sentence, so their probabilities add up to at
+# most 1, and at most 1/p of them have p or more. The most probable sentence has p or
+# more, and each of its beginnings too, as a beginning is never less probable than what
+# becomes of it. So it is always among the best 1/p: a beam of width 1/p, rounded down,
+# cannot miss the most probable sentence. In particular, what greedy decoding writes
+# with more than 1/2 is the best there is.
 
 
 # Proof
 # =====
 
 # Width 1 is greedy decoding, checked on every tenth sentence of the test. And on twenty
-# small networks drawn by lot, each with five words and sentences of at most four, a
-# beam of width 1/p finds what trying all sentences finds.
+# small networks drawn by lot, each with five words and sentences of at most four (those
+# without an end are cut off there, and count as sentences here), a beam of width 1/p
+# finds what trying all finds.
 
 for model, words in zip(models, written):
     for i in range(0, 150, 10):
@@ -363,13 +384,15 @@ note(missed=f"{missed}", widest=f"{max(widths)}")
 
 # Now the test. For each sentence and each width: how probable is what was found, is it
 # the most probable sentence there is, and is it right? The last row takes for each
-# sentence the width that is proven to be enough. (Where greedy decoding finds more than
-# 1/2, nothing has to be searched.)
+# sentence the width that is proven to be enough, and one more against rounding. (Where
+# greedy decoding finds more than 1/2, nothing has to be searched.)
 
 # When a sentence is wrong, whose fault is it? Compare it with the right one, which we
-# know. If the right one is more probable, the network knew better, and the search has
-# missed it: a search error. If the right one is less probable, the network prefers the
-# wrong one: a model error. The terms are those of Stahlberg and Byrne (2019).
+# know. If the network gives the right one a higher probability, the search has missed
+# it: a search error. If it gives the right one a lower probability, the search is not
+# to blame: a model error. Stahlberg and Byrne (2019), who have both terms, count as a
+# search error every sentence that is not the most probable: here those that the third
+# column of the table leaves out.
 
 widths = [1, 2, 4, 8, "enough"]
 
@@ -384,6 +407,7 @@ def searched(model, words):
         for k in [k for k in (2, 4, 8) if k < enough] + [enough] * (enough > 2):
             found[k] = beam(model, source, width=k, limit=limit)[0]
         best = found[max(found)]
+        assert first[-1] == best[1][-1] == END
         rows.append([found.get(k, best) for k in widths])
         rows[-1] = [
             (s, w == target.tolist(), len(w) - len(target)) for s, w in rows[-1]
@@ -405,16 +429,23 @@ plots.log_ticks(ax, x=widths[:4])
 plots.curves(ax, widths[:4], best.mean(-1)[:, :4], "ink-2", "most probable")
 plots.curves(ax, widths[:4], right.mean(-1)[:, :4], "attention", "right")
 
-assert (np.diff(best.mean(-1).mean(0)) >= 0).all()
+assert (np.diff(best.mean(-1).mean(0)) > -0.005).all()
 assert best[:, 0].mean() < 0.97 and best[:, 3].mean() > 0.98
 assert search_error[:, -1].sum() == 0
 assert model_error[:, 0].sum() > 1.5 * search_error[:, 0].sum()
 assert search_error[:, 2:].mean() < 0.01
 gain = right[:, -1].mean(-1) - right[:, 0].mean(-1)
 assert np.abs(gain).max() < 0.1
-assert 0 < gain.mean() < 0.05
-assert model_error[:, -1].sum() >= model_error[:, 0].sum()
-assert longer[:, -1].mean() < longer[:, 0].mean()
+assert np.abs(gain.mean()) < 0.06 and best[:, 1].mean() > 0.95
+was_right, is_right = right[:, 0] == 1, right[:, -1] == 1
+mended = (search_error[:, 0] & is_right).mean(-1)
+lost = (was_right & ~is_right).mean(-1)
+np.testing.assert_allclose(mended - lost, gain, rtol=0, atol=1e-12)
+assert not (model_error[:, 0] & is_right).any()  # no search mends them
+another, change = ~best[:, 0], longer[:, -1] - longer[:, 0]
+assert (another & (change < 0)).sum() > 0.5 * another.sum()
+still = ~is_right
+assert (still & (longer[:, -1] > 0)).sum() > 1.5 * (still & (longer[:, -1] < 0)).sum()
 for j, k in enumerate(widths):
     note(
         **{f"logp_{k}": plain(found[:, j].mean(-1), 2)},
@@ -424,9 +455,9 @@ for j, k in enumerate(widths):
         **{f"model_{k}": spread(model_error[:, j].mean(-1))},
     )
 note(
-    longer_1=plain(longer[:, 0].mean(-1), 2),
-    longer_enough=plain(longer[:, -1].mean(-1), 2),
     gain=spread(gain),
+    mended=spread(mended),
+    lost=spread(lost),
 )
 
 # - 1, greedy: -1.01 ± 0.19; 93.8 ± 1.7; 79.6 ± 1.4; 2.2 ± 1.0; 18.2 ± 2.3
@@ -437,18 +468,20 @@ note(
 
 # The search does its work. With two beginnings in hand the most probable sentence is
 # found for 98.2 ± 1.0 percent of the numbers, with eight for 100.0 ± 0.0. And the
-# translations hardly get better: 1.8 ± 0.4 points more are right with the widest beam
-# than with greedy decoding. There was little to gain. Of all the sentences only 2.2 ±
-# 1.0 percent are wrong although the network holds the right one for more probable,
-# while 18.2 ± 2.3 percent are errors of the model. Not even each search error becomes a
-# right sentence once it is mended. The most probable sentence may be a third one, wrong
-# too, and then the error is the model's.
+# translations hardly change: from greedy decoding to the widest beam, the share that is
+# right moves by 1.8 ± 0.4 points. There was little to gain. Only 2.2 ± 1.0 percent of
+# all sentences are wrong although the network gives the right one a higher probability;
+# 18.2 ± 2.3 percent are errors of the model, and the last row mends none of these. Even
+# a search error need not end well, as the most probable sentence may be a third one,
+# and wrong too: 1.8 ± 0.4 percent are mended. And what greedy decoding has right by
+# luck, while the network gives a wrong sentence a higher probability, a perfect search
+# loses: 0.0 ± 0.0 percent.
 
-# A side effect: every further word costs probability, so a search that finds more
-# probable sentences leans towards shorter ones. What greedy decoding writes is 0.26 ±
-# 0.17 words longer than the right sentence on average, the most probable one 0.12 ±
-# 0.16. Here that brings it nearer to the truth. In large translators it can go too far,
-# as you can read below.
+# In a large translator the most probable sentence was even the empty one, for more than
+# half of the sentences (Stahlberg and Byrne, 2019). Ours does not lean that way. Where
+# the search finds another sentence than greedy decoding, it is in most cases a shorter
+# one. But of the most probable sentences that are wrong, more are too long than too
+# short.
 
 
 # Where it fails
@@ -456,11 +489,11 @@ note(
 
 # No search mends the model, and every word waits:
 
-# Of 20.4 ± 1.4% of the numbers the network writes a wrong sentence, and most of these
-# it holds for more probable than the right one: 18.2 ± 2.3 percent of all are model
-# errors, 2.2 ± 1.0 are search errors. With the best search there is, 18.7 ± 1.8 percent
-# are wrong, and all of them are model errors. What remains to be improved is the
-# network.
+# Of 20.4 ± 1.4% of the numbers the network writes a wrong sentence, and to most of
+# these it gives a higher probability than to the right one: 18.2 ± 2.3 percent of all
+# are model errors, 2.2 ± 1.0 percent search errors. With the best search there is, 18.7
+# ± 1.8 percent are wrong, and all of them are model errors. What remains to be improved
+# is the network.
 
 # And any search writes one word after the other. A beam continues all its beginnings in
 # one step, but the step for the next word has to know which they are. In writing, that

@@ -96,7 +96,7 @@ def table(ax, name, values, color, place):
     largest = values.abs().max().item()
     for i, row in enumerate(values.tolist()):
         for j, number in enumerate(row):
-            shade = 0.08 + 0.5 * abs(number) / largest
+            shade = 0.08 + 0.38 * abs(number) / largest
             box = plots.plt.Rectangle((x + j, y + i), 1, 1, alpha=shade, lw=0)
             box.set_facecolor(plots.LIGHT[color])
             ax.add_patch(box)
@@ -177,9 +177,10 @@ assert len(sizes) == 1
 #     scores = scores.masked_fill(~mask, lowest)
 #     weights = scores.softmax(-1) * mask
 
-# So the weight is 0 and the rest of the row still adds up to 1. (To set weights to 0
-# after the softmax would be something else: the row would no longer add up to 1, and
-# would depend on scores that were to be hidden.) Two masks are in daily use.
+# So the weight is 0 and the rest of the row still adds up to 1, as long as one True is
+# left in it. (To set weights to 0 after the softmax would be something else: the row
+# would no longer add up to 1, and would depend on scores that were to be hidden.) Two
+# masks are in daily use.
 
 # - The causal mask, (T, T): each position looks at itself and at those before it.
 #   Whoever is to predict the next word must not have read it.
@@ -316,8 +317,8 @@ for seed in range(10):
 # True means two things. In this book, and in torch's function
 # `scaled_dot_product_attention`, True means may look. In torch's layer
 # `nn.MultiheadAttention` it means may not look, in `attn_mask` and in
-# `key_padding_mask`. Give one the mask of the other, and there is no error: the shapes
-# fit.
+# `key_padding_mask`. Give one the causal mask of the other, and there is no error: the
+# shape is the same.
 
 mask = causal_mask(T)
 with torch.no_grad():
@@ -329,11 +330,12 @@ with torch.no_grad():
 # A position that may look nowhere
 # ================================
 
-# Put the padding at the left, where some libraries put it, and add the causal mask. The
-# first position is padding, and may see nothing but itself: nothing at all. The softmax
-# of a row without scores is 0 divided by 0. What is it to be? Here it is 0, by
-# definition: the weights are multiplied by the mask, and the result is a vector of
-# zeros. And torch?
+# Put the padding at the left, and add the causal mask. The first position may look only
+# at itself, says the causal mask; and not at itself, says the padding mask. So it may
+# look nowhere. The softmax of a row without scores is 0 divided by 0. What is it to be?
+# Here it is 0, by definition: the weights are multiplied by the mask, and the average
+# is a vector of zeros. (The last matrix adds its bias, which is still 0 in these
+# layers.) And torch?
 
 left = torch.arange(T) >= torch.tensor([[0], [2]])  # (B, T): True where real
 mask = causal_mask(T) & padding_mask(left)
@@ -383,7 +385,7 @@ note(**{f"finite_{n}": f[1] for n, f in found.items()})
 # - the same, with `need_weights=False`: 0; finite
 # - `F.scaled_dot_product_attention`: 0; finite
 
-# (Torch 2.13.0; other versions may differ.) The same layer with the same weights
+# (Torch 2.13.0; other versions may differ.) The same layer with the same parameters
 # answers in two ways, depending on whether you want to see the weights. The loss is the
 # same number in all four rows: it leaves the two empty positions out. But 0 times NaN
 # is NaN, and so, in one row of the table, training is over after one step.
@@ -497,14 +499,13 @@ for ax, found in zip(axes, finds):
 axes[0].set_ylabel("head")
 _ = fig.supxlabel("slot", fontsize=9.75, color=plots.LIGHT["ink-2"])
 
-# Nobody has told the heads to divide the work. It does not succeed from every start: in
-# other trials two heads came to ask for the same slot, and the values of another were
-# only guessed.
+# Nobody has told the heads to divide the work. It need not succeed from every start, so
+# the three best of the four are shown.
 
-# So more heads stop paying at four, where there are four questions: eight get 99%, four
-# 100%. And sixteen only 77 ± 4%. Why fewer again? Each of them has two numbers to tell
-# eight keys apart. If that is the reason, sixteen wider heads should do better. If it
-# is their number, they should not.
+# So here more heads stop paying at four, as many as there are questions: eight get 99%,
+# four 100%. And sixteen only 77 ± 4%. Why fewer again? Each of them has two numbers to
+# tell eight keys apart, and two to carry one of eight values. If the width is the
+# reason, sixteen wider heads should do better. If it is their number, they should not.
 
 # And is it heads that one head lacks? Twice the width did not help it with two
 # questions. Two other rivals: one head with an MLP behind it, and two layers with one
@@ -566,10 +567,10 @@ note(
 # batches, not what two numbers can hold in the end.)
 
 # The rivals say something finer. One head with an MLP behind it comes to 37 ± 5%, two
-# layers to 63 ± 2%: far less than four heads. But both went on learning in longer
-# trials. Liu et al. (2021) trained very deep models of one head that did better than
-# those with many. Heads are one way to look at several places; they do it at the same
-# time.
+# layers to 63 ± 2%: far less than four heads, after 500 batches. Longer training may
+# change that: Liu et al. (2021) trained very deep models of one head that did better
+# than those with many. Heads are one way to look at several places; they do it at the
+# same time.
 
 
 # What it costs
@@ -584,9 +585,9 @@ note(
 #     four_matrices = 4 * 2 * T * C * C
 #     pairs = 2 * 2 * T * T * C
 
-# And the code? Torch counts the operations while the layer runs, here on tensors that
-# have shapes but no numbers. Beside the operations stands the memory: all that is kept
-# until the gradient is asked for.
+# And the code? Torch counts the operations of all matrix products while the layer runs,
+# here on tensors that have shapes but no numbers. Beside the operations stands the
+# memory: all that is kept until the gradient is asked for.
 
 def operations(T, C, heads):
     """What the layer does: for pairs of positions, and in all."""
@@ -658,17 +659,18 @@ by_heads = [kept(by_hand, *parts(1024, heads)) for heads in (1, 8)]
 assert 6 < by_heads[1] / by_heads[0] < 8
 note(kept_ours=f"{ours[-1] / 1e6:.0f}", kept_torch=f"{builtin[-1] / 1e6:.1f}")
 
-# The counts agree with the formula to the last digit. More heads cost no operations.
-# But they cost memory: each has weights of its own, H · T² numbers, and for the
-# gradient all of them are kept. With 2,048 positions these are 17 million numbers for a
-# layer whose input has 0.1 million.
+# The counts agree with the formula to the last digit. More heads cost no further
+# operations in these products (the softmax, which is not counted, grows with H). But
+# they cost memory: each has weights of its own, H · T² numbers, and for the gradient
+# all of them are kept. With 2,048 positions these are 17 million numbers for a layer
+# whose input has 0.1 million.
 
 # Must they be? Torch's function gives the same result and gradient, and keeps 0.5
 # million. It never writes the whole table: it takes the keys in slices, carries the
 # largest score and the sum of exponentials along, and computes the weights again when
-# the gradient is asked for. The idea is known as FlashAttention (Dao et al., 2022). You
-# write its simplest form in exercise 9.6. What no trick of this kind takes away is the
-# number of operations:
+# the gradient is asked for. The idea is known as FlashAttention (Dao et al., 2022).
+# Exercise 9.6 takes a first step towards it. What this does not take away is the number
+# of operations:
 
 def seconds(function, T):
     """The best of five runs, in seconds of one core, without gradients."""
@@ -735,7 +737,8 @@ note(blind_right=f"{right_ones.mean():.0%}", blind_either=f"{either.mean():.0%}"
 
 # Four heads, asked for the later of two values: 51% (three seeds), though one of the
 # two is named in 100% of the sequences. Shuffled sequences get the same answers.
-# Nothing in the formula knows where something stands: every weight depends on what is
-# there, and on nothing else.
+# Without a mask nothing in the formula knows where something stands: every weight
+# depends on what is there, and on nothing else.
 
-# To attention a sequence is a bag. The next page makes that exact, and repairs it.
+# To such an attention a sequence is a bag. The next page makes that exact, repairs it,
+# and asks what the causal mask knows.

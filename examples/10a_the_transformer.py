@@ -443,8 +443,8 @@ note(
 # has a loss of 6.9. The word's share is its part of the mean square.) Small numbers are
 # right for the scores, and the word all but vanishes in the sum. Large numbers are
 # right for the sum, and the untrained model is sure of wrong words. With the factor one
-# table does both jobs. Whether training needs it is another question; it is asked
-# below.
+# table does both jobs. Whether training needs it is another question; it is asked on
+# the next page.
 
 
 # Proof

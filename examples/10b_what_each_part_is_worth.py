@@ -261,7 +261,7 @@ def loss(model, examples):
 
 
 def train(part, rate, n_layers=2, steps=200):
-    """Three seeds side by side, each step on rows that none of them has seen."""
+    """Three seeds side by side, each step on rows drawn anew."""
     models = Several([without(part, seed, n_layers) for seed in range(3)])
     rows = [lambda step, s=seed: backwards(16, mixed(s, step)) for seed in range(3)]
     history = fit(
@@ -320,12 +320,19 @@ def percent(shares):
 
 
 found = {short: score[name] for short, name in names.items()}
-orders = np.mean([1 / factorial(n) for n in range(3, 6)])
+orders = np.mean(
+    [
+        np.prod([factorial(row.count(digit)) for digit in set(row)])
+        / factorial(len(row))
+        for row in ([w for w in words if w > END] for words in test.x.tolist())
+    ]
+)
 whole = found["nothing"].mean()
 assert found["nothing"].min() > 0.9
 assert min(found[name].mean() for name in ("norms", "factor")) > whole - 0.05
-assert all(whole - 0.3 < found[name].mean() < whole for name in ("ffn", "target"))
-assert found["residual"].max() < 0.02 and found["source"].max() < 3 * orders
+assert whole - 0.3 < found["ffn"].mean() < whole
+assert found["target"].mean() > whole - 0.25
+assert found["residual"].max() < 0.02 and found["source"].max() < 2 * orders
 assert longer.max() < 0.05
 note(**{f"right_{short}": percent(shares) for short, shares in found.items()})
 note(**{f"rate_{short}": f"{rates[name]}" for short, name in names.items()})
@@ -344,21 +351,23 @@ note(orders=f"{orders:.0%}")
 # 0.003, 0.005, 0.008 and 0.012, and has the one with the smallest loss on other rows.
 # There are three groups:
 
-# - Nothing works without them. Residual connections: fewer than one row in fifty comes
-#   out right after 200 steps, at the best of the four rates. Positions of the source:
-#   the encoder hands on a bag of digits, and an order can only be guessed. There are n!
-#   orders of n digits, so about 7% of the rows are right by luck.
-# - Some rows go wrong without them. The feedforward networks, and the positions of the
-#   target. How can a decoder write in order that does not see positions? Its mask lets
-#   position t see t + 1 words, and no two positions as many: even without a pattern
-#   they are not alike.
+# - Hardly anything works without them. Residual connections: fewer than one row in
+#   fifty comes out right after 200 steps, at the best of the four rates, which is the
+#   lowest of them. Positions of the source: the encoder hands on a bag of digits, and
+#   an order can only be guessed. A row of n different digits has n! orders, fewer if
+#   digits repeat, so about 10% of the rows would be right by luck.
+# - Some rows go wrong without them. The feedforward networks; and perhaps the positions
+#   of the target, whose few points fewer are hardly more than the spread. How can a
+#   decoder write in order that does not see positions? Two things can tell it where it
+#   is: its mask, as no two positions see as many words, and the digit that it wrote
+#   last. Which it uses is not measured here.
 # - Not missed here. The norms and the factor. Their table rows are as good as the first
 #   within five points.
 
 # Two layers are not six, and digits are no sentences. What these parts are for in a
 # deep model of language, this table does not say. It says that a small model which
 # solves an easy task is no proof that all its parts are in place: the norms could be
-# missing, and nobody would notice.
+# missing, and at a rate of its own nobody would notice.
 
 
 # Where it fails
@@ -386,9 +395,9 @@ note(
 # At the same rate, six layers learn less than two:
 
 # With two layers 98 ± 2% of the rows are right, and the loss is 0.07 ± 0.04. With six
-# layers, the same rate and as many steps it is 0 ± 0%, and the loss stays at 1.5 ± 0.2
-# (mean and standard deviation over three seeds). Residual connections and norms are all
-# in their places.
+# layers, the same rate and as many steps it is 0 ± 0%, and the loss is 1.5 ± 0.2 (mean
+# and standard deviation over three seeds). Residual connections and norms are all in
+# their places.
 
 # So the plan alone is not enough: at this rate it does not train. The paper lets the
 # rate rise slowly at first, makes its labels a little less certain, and later models

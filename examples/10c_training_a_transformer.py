@@ -2,10 +2,10 @@
 
 Stop 10c of the path as a script: the code of the page
 https://transformer-path.github.io/transformer-path/10c-training-a-transformer.html, its
-prose as comments. You will have a transformer of six layers that learns, and for every
-part of its recipe a measurement of what it does. The numbers in the comments are the
-page's; the script computes and prints them. It needs the book's package, runs from
-anywhere, and can save the figures in a folder:
+prose as comments. You will have a transformer of six layers that learns, and a
+measurement of what warm-up, the place of the norm and smoothed labels do. The numbers
+in the comments are the page's; the script computes and prints them. It needs the book's
+package, runs from anywhere, and can save the figures in a folder:
 
     pip install "transformer-path @ git+https://github.com/transformer-path/transformer-path"
     python examples/10c_training_a_transformer.py
@@ -168,8 +168,8 @@ repaired = right(six, backwards(1000, 2**41, 3, 5))
 assert repaired.min() > 0.85
 note(repaired=percent(repaired))
 
-# 98 ± 2% of 1,000 new rows are right (mean and standard deviation over three seeds),
-# where it was 0 ± 0%. Nothing was added to the model. It only was not hurried.
+# 98 ± 2% of 1,000 rows drawn anew are right (mean and standard deviation over three
+# seeds), where it was 0 ± 0%. Nothing was added to the model. It only was not hurried.
 
 
 # What is it that helps?
@@ -178,8 +178,10 @@ note(repaired=percent(repaired))
 # A repair is not yet a reason. Is it the rise? Or only that the steps are smaller on
 # average? Would shorter gradients do as well? Are small steps needed at the beginning,
 # or anywhere? Each of these is a run that could have come out differently. To afford
-# them, take shorter rows, two or three digits, and 150 steps. A run is a table of
-# rates, one for each step, and a limit for the length of the gradient:
+# them, take shorter rows, two or three digits, and 150 steps. (There are only 1,100
+# such rows, and most of those asked at the end have been trained on: this is a test of
+# learning, not of generalisation.) A run is a table of rates, one for each step, and a
+# limit for the length of the gradient:
 
 class Run(NamedTuple):
     """How one model is trained."""
@@ -315,24 +317,27 @@ best = found["warm"]
 assert best.mean() > 0.75
 for short in ("once", "clip", "hasty"):
     assert found[short].mean() < best.mean() - 0.4, short
-assert found["small"].mean() < best.mean() - 0.08
+assert found["small"].mean() > found["once"].mean() + 0.3
 assert min(found["jump"].mean(), found["weak"].mean()) > best.mean() - 0.05
 note(**{f"right_{short}": percent(shares) for short, shares in found.items()})
 
 # - 0.005 at once, as on the last page: 5 ± 2; the failure, on shorter rows too
-# - half of it at once: 70 ± 7; smaller steps help, but not as much
-# - 0.005 at once, gradients shortened to 0.3: 16 ± 8; it is not a few long gradients
+# - half of it at once: 70 ± 7; smaller steps help too
+# - 0.005 at once, gradients shortened to 0.3: 16 ± 8; shorter gradients help little
 # - 0.005 with warm-up: 90 ± 9
-# - 60 steps at 0.001, then 0.005 at once: 97 ± 2; it is not the gradual rise
-# - 20 steps at 0.005, then the warm-up: 21 ± 11; the first steps decide
+# - 60 steps at 0.001, then at once the rate of the first run there, 0.003: 97 ± 2; it
+#   is not the gradual rise
+# - 20 steps at 0.005, then the warm-up: 21 ± 11; 20 steps at the full rate are not made
+#   good
 
 # (Means and standard deviations over three seeds.) Rates and lengths were chosen with
 # other seeds, on other rows. Of seven rates from 0.001 to 0.005 without warm-up none
 # was better than 0.0025 by more than the spread; warm-ups of 15, 30, 45 and 60 steps
 # were tried.
 
-# So neither the slope of the rise nor the length of the gradients matters here. What
-# matters is that the first steps are small.
+# So neither the slope of the rise nor the length of the gradients explains it. The runs
+# that learn begin with small steps. They also never go above 0.003, later either:
+# whether small first steps are enough for any rate stays open.
 
 
 # Why the first steps?
@@ -457,25 +462,26 @@ note(
 
 # The gradients do as the theorem says, if more gently: with post-norm 1.4 for one layer
 # and 1.2 for eight, with pre-norm 1.3 and 0.8. But that is hardly the reason here: Adam
-# divides by that length, and shortening the gradients did not help. The other
-# measurement does not depend on it. The same step moves the scores by 0.1 standard
-# deviations with one layer and post-norm, by 1.1 with eight, and by 0.6 with eight and
-# pre-norm. The deeper the network, the smaller a step has to be if it is to change
-# little. That agrees with the objection.
+# divides every coordinate by its usual size, and shortening the gradients helped
+# little. The other measurement does not depend on it. The same step moves the scores by
+# 0.1 standard deviations with one layer and post-norm, by 1.1 with eight, and by 0.6
+# with eight and pre-norm. The deeper the network, the smaller a step has to be if it is
+# to change little. That agrees with the objection.
 
 # An explanation should be good for something. If it is the branches that amplify,
 # weaker branches should do instead of a warm-up. So multiply the last matrix of every
 # branch by a tenth before the first step, and train at 0.005 at once, as in the
 # failure:
 
-# - as they are: 0.5 ± 0.1; 5 ± 2
-# - with weak branches: 7.7 ± 5.3; 99 ± 1
+#     six layers, post-norm, 0.005 at once  left after five steps, %  rows right, %
+#     as they are                           0.5 ± 0.1                 5 ± 2
+#     with weak branches                    7.7 ± 5.3                 99 ± 1
 
 # It works, without any warm-up. (It was one of the eight runs above.) The
 # initialisation of Liu et al. (2020) follows the same thought with more care. Ours is a
 # probe, no recipe: at other rates, and together with a warm-up, weak branches failed in
 # some seeds when that was tried. And not every other initialisation is a cure: with
-# Glorot's weights the rate of 0.005 failed too, when it was tried before this page was
+# Xavier's weights the rate of 0.005 failed too, when it was tried before this page was
 # made. So it did with β_2 = 0.98, the paper's number, in Adam.
 
 
@@ -507,7 +513,7 @@ plots.dots(ax, warmed, "attention", hollow=once)
 _ = ax.set(xlim=(0, 1.04), xlabel="share of rows that are right")
 
 gain = {name: warmed[name].mean() - once[name].mean() for name in table}
-assert gain["6 layers, post-norm"] == max(gain.values()) > 0.08
+assert gain["6 layers, post-norm"] == max(gain.values()) > 0.05
 assert pre_six["at once"].mean() > found["once"].mean() + 0.4
 assert abs(pre_six["warm-up"].mean() - best.mean()) < 0.15
 for short, name in zip(("post_2", "pre_2", "post_6", "pre_6"), table, strict=True):
@@ -587,12 +593,12 @@ sure, correct, surprise, gap = certainty(models).reshape(4, len(runs), 3)
 
 best_gap, best_p = np.log(1 + 0.9 * 13 / 0.1), 0.9 + 0.1 / 13
 plain, smooth = list(names).index("warm"), list(names).index("smooth")
-assert (abs(gap[smooth] - best_gap) < 1).all()
-assert (gap[plain] > gap[smooth] + 0.3).all()
-assert (sure[smooth] < sure[plain] - 0.02).all()
-assert (surprise[smooth] > surprise[plain] + 0.02).all()
+assert gap[smooth].mean() < best_gap < gap[plain].mean()
+assert gap[plain].mean() > gap[smooth].mean() + 0.3
+assert sure[smooth].mean() < sure[plain].mean() - 0.02
+assert surprise[smooth].mean() > surprise[plain].mean() + 0.02
 assert (correct > sure + 0.03)[[plain, smooth]].all()
-assert abs(found["smooth"].mean() - best.mean()) < 0.08
+assert abs(found["smooth"].mean() - best.mean()) < 0.2
 
 
 def words_of(values, digits=1, factor=100):
@@ -611,20 +617,19 @@ for name, row in (("plain", plain), ("smooth", smooth)):
         }
     )
 
-#     over the words of 500 new rows            certain labels  smoothed labels
+#     over the words of 500 rows                certain labels  smoothed labels
 #     right score above the mean of the others  5.4 ± 0.1       4.5 ± 0.1
 #     probability of the word it chooses, %     85 ± 3          79 ± 3
 #     words that are right, %                   97 ± 3          97 ± 2
 #     cross-entropy, not smoothed               0.20 ± 0.07     0.28 ± 0.06
 #     rows right, %                             90 ± 9          89 ± 6
 
-# Smoothing holds the scores near the place that the formula names. It makes the
-# cross-entropy worse, as the paper says of its own models. The paper also reports that
-# it improves accuracy and BLEU, a score for translations. Here every step sees new
-# rows, nothing can be overfitted, and the rows right are within eight points of each
-# other: no difference that three seeds could show. The recipe's third part, dropout, is
-# against overfitting too. For the same reason it is left out here, and nothing is said
-# of it.
+# With smoothing the scores stay below the 4.8 that the formula names, where with
+# certain labels they have gone past it. It makes the cross-entropy worse, as the paper
+# says of its own models. The paper also reports that it improves accuracy and BLEU, a
+# score for translations. Here the rows right differ by no more than three seeds could
+# show. The recipe's third part, dropout, is against overfitting too. It is left out
+# here, and nothing is said of it.
 
 
 # Where it fails
@@ -670,8 +675,7 @@ note(
 # At the worst of the three rates the GRUs write 99.7 ± 0.3% of the rows without a
 # mistake, with 32,461 parameters. Six layers of the transformer have 179,008, and with
 # the warm-up 90 ± 9% (means and standard deviations over three seeds). On rows of two
-# or three digits all that was built on the last three pages is more trouble, and no
-# better.
+# or three digits all that was built since the plan is more trouble, and no better.
 
 # It may be better on longer sentences, or in the same time: a GRU takes one word after
 # the other, a transformer reads all at once. Both on the translation of stop 8, each at

@@ -56,8 +56,9 @@ from transformer_path.workshop.vocabulary import PADDING
 # Equal steps? A step of one costs more than a step of the other. Equal examples? One
 # may need fewer, and take longer over each. Equal parameters? Nobody waits for
 # parameters. What one waits for is the wall-clock time. So both sides get the same time
-# of one core, and each may spend it as suits it best: the size of the minibatch, the
-# rate, the width, and so the number of steps are its own affair.
+# of one core (counted as the processor's time, which is the wall-clock time while
+# nobody else is on the machine), and each may spend it as suits it best: the size of
+# the minibatch, the rate, the width, and so the number of steps are its own affair.
 
 # The sentences are numbers in English and German as before, this time of three to seven
 # digits. What stands beyond is kept for later. These are the two:
@@ -145,11 +146,11 @@ assert more["transformer"] > more["GRU"]
 # (Times of the machine that built this book; only this program's own time counts, and
 # the least of four is taken. Both models are this book's own code.) For a single
 # sentence the chain can be seen in the time: with four times the words the GRU takes
-# more than twice as long, and the transformer less than twice. With 64 sentences the
-# picture changes. A step of the GRU holds a whole minibatch, and from one sentence to
-# 64 its time grows less than the transformer's. What a transformer need not wait for,
-# it still has to compute, and one core computes one thing after the other. So large
-# minibatches are cheap for one side and dear for the other.
+# more than twice as long, and the transformer less than twice. From one sentence to 64
+# it is the other way round: the GRU's time grows less than the transformer's. A step of
+# the GRU holds a whole minibatch. What a transformer need not wait for, it still has to
+# compute, and one core computes one thing after the other. So more sentences a step
+# cost the GRU less extra time.
 
 
 # Proof
@@ -187,7 +188,7 @@ for x, _ in test.values():
 # without a warm-up. For the transformer: one layer and two, width 32 and 64, pre-norm
 # and post-norm, minibatches of 8, 16, 32 and 64, rates from 0.002 to 0.02, and a
 # warm-up over no, a twentieth, a tenth and a fifth of the run. Width 64 was worse on
-# both sides: in the same time it gets fewer steps. The GRU was best with additive
+# both sides, and gets fewer steps in the same time. The GRU was best with additive
 # attention and minibatches of 64. The transformer was far worse with 32 or 64 sentences
 # than with 16. Between 8 and 16, one layer and two, pre-norm and post-norm no
 # difference of more than two points could be seen. For the short race the rates were
@@ -278,16 +279,17 @@ for name, build in networks.items():
 # - GRU, long: 36,229; 240; 15,360; 13; 99.1 ± 0.5%; 98.6 ± 2.5%
 # - transformer, long: 45,152; 450; 7,200; 12; 93.8 ± 2.2%; 91.4 ± 3.8%
 
-# (Mean and standard deviation over three seeds. The times are those of all three, and
-# are equal within a factor of two on any machine that builds this page.) So the older
-# network wins. After the short race it is far ahead, and after the long one still by
-# some points. The gap closes, but these two races do not say whether it would turn.
-# What they do say holds for small networks, short sentences and one core. With more
-# words the chain of the GRU grows, and no further core makes it shorter; the
-# transformer's does not grow. On real translation Vaswani et al. (2017) beat the best
-# recurrent networks with less computing. Chen et al. (2018) then gave a recurrent
-# network the transformer's tricks of training, and it overtook the transformer in its
-# turn. A race says as much about the tuning as about the plan.
+# (Mean and standard deviation over three seeds. The times are those of all three. The
+# numbers of steps were set so that they are equal on the machine that built this book;
+# the page does not build where they differ by more than a factor of two.) So here the
+# older network wins. After the short race it is far ahead, and after the long one still
+# by some points. The gap closes, but these two races do not say whether it would turn.
+# What they do say holds for small networks with one initialisation each, short
+# sentences and one core. With more words the chain of the GRU grows, and no further
+# core makes it shorter; the transformer's does not grow. On real translation Vaswani et
+# al. (2017) beat the best recurrent networks with less computing. Chen et al. (2018)
+# then gave a recurrent network the transformer's tricks, and it overtook the
+# transformer in its turn. A race says as much about the tuning as about the plan.
 
 
 # One digit further
@@ -297,7 +299,7 @@ for name, build in networks.items():
 # hardly any: 3.3 ± 3.0% and 1.4 ± 2.5%. Stop 9c has a suspect for the transformer:
 # sentences get longer, and attention knows only the positions of its training. But the
 # GRU has no positions, and falls as low. So first look at what they write. Here are two
-# numbers for each, and what became of them:
+# wrong ones of each, and what became of them:
 
 x, y = test[8]
 for name in networks:
@@ -371,8 +373,8 @@ assert max(len(english(n)) for n in short_numbers(100, 100)) < longest
 assert len(english(55_010_007)) == 7
 note(longest=f"{longest}")
 
-# And the positions? They are innocent of this, but that does not clear them. Take
-# four-digit numbers, which the transformer knows, and let them begin at a later
+# And the positions? The GRU has none and fails as well. But that does not clear them.
+# Take four-digit numbers, which the transformer knows, and let them begin at a later
 # position. Moved by six, they stand where the end of a longer number has stood, at
 # positions that were all trained.
 
@@ -389,13 +391,13 @@ moved = {
 
 for places, shares in moved.items():
     note(**{f"moved_{places}": f"{spread(shares[:, 0])}%"})
-assert moved[6].mean() < moved[0].mean() - 0.4
+assert moved[6].mean() < moved[0].mean() - 0.15
 trained_to = min(task.train[7].x.shape[1], task.train[7].y.shape[1])
 assert 6 + max(test[4].x.shape[1], test[4].y.shape[1]) <= trained_to
 
-# Where they belong 94.8 ± 3.6% of them are right, and six positions later 25.7 ± 34.8%.
-# So the positions would fail too, if only they were asked. And they fail at positions
-# that were trained: what is new is only that a sentence begins there.
+# Where they belong 94.8 ± 3.6% of them are right, and six positions later 25.7 ± 34.8%,
+# with each seed another. So a shift alone does harm on average, at positions that were
+# all trained: what is new is only that a sentence begins there.
 
 
 # Where it fails
@@ -422,8 +424,8 @@ for name, found in after.items():
         note(**{f"after_{name}_{kind}": f"{spread(shares)}%"})
     note(**{f"nine_{name}": f"{spread(right[name, 'long'][:, 6])}%"})
     two, three, eight, nine = found.mean(0)
-    assert two > 0.75 and three > 0.55
-    assert eight < two - 0.25 and nine < three - 0.25 and nine < 0.35
+    assert two > 0.6 and three > 0.5
+    assert eight < two - 0.25 and nine < three - 0.25
 
 # - short, two digits before million: 1.0 ± 1.7%, then 92.0 ± 10.6%; 1.0 ± 1.0%, then
 #   95.0 ± 4.4%
@@ -437,11 +439,12 @@ for name, found in after.items():
 
 # Pairs of the new kind cure the new kind: of the short numbers with two digits before
 # million 92.0 ± 10.6% and 95.0 ± 4.4% are right now. To all the other numbers only a
-# part is carried over, with each seed another: of those with nine digits 18.1 ± 13.7%
-# and 1.9 ± 0.8% are right. You would count on from a single example. These networks do
-# not, with recurrence or without.
+# part is carried over: of those with eight digits 33.3 ± 19.3% and 30.0 ± 18.9% are
+# right. (Many of these are longer than any sentence of the training, so length may have
+# its part here.) You would count on from a single example. These networks do not, with
+# recurrence or without.
 
-# So every kind of sentence needs its pairs, and somebody has to write each of them down
+# So a kind of sentence needs its pairs, and somebody has to write each of them down
 # twice. Text in one language is there already, more than anyone can read. What can a
 # transformer learn from text alone? That is the subject of stop 11, language models,
 # still being written.

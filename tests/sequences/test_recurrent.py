@@ -289,7 +289,7 @@ def test_an_unbroken_copy_passes():
         ("n = tanh(n_x + r * n_h)", "n = tanh(r * (n_x + n_h))"),
         ("outputs[::-1] if backward", "outputs if backward"),  # states in reading order
         ("reversed(positions) if backward else", ""),  # twice the same way
-        ("            state = new\n", "            state = new.detach()\n"),
+        ("        state = new\n", "        state = new.detach()\n"),
         ("alive[:, t, None]", "alive[:, t - 1, None]"),  # padding moved by one
         ("hidden if alive is None else hidden * alive[..., None]", "hidden"),
         (

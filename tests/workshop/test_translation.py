@@ -46,7 +46,11 @@ def test_pairs_belong_together_and_a_step_has_one_length():
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [
-        ("self.target.batch([german", "self.source.batch([english"),
+        (
+            "d: Examples(self.source.batch(x), self.target.batch(y))",
+            "d: Examples(self.source.batch(x), self.source.batch(x))",
+        ),
+        ("[german(number) for number in some]", "[english(number) for number in some]"),
         ("600 if d == 3 else 1500", "600"),
         ("seed=seed)", "seed=0)"),
         ("default_rng(0)", "default_rng(seed)"),

@@ -8,8 +8,7 @@ from torch import Tensor
 from transformer_path.workshop.vocabulary import BEGIN, END, PADDING
 
 from ._compare import same_number
-from ._functions import call, same_function
-from ._words import different, kind
+from ._functions import same_function, same_words
 
 Step = Callable[[list[int]], Tensor]
 
@@ -48,20 +47,10 @@ def several_beginnings(answer: object) -> str:
             begin = [BEGIN, 3][: 1 + seed % 2]
             wanted = _search(step, begin, width)
             case = (step, begin, width)
-            given = call(answer, case, ["step", "begin", "width"], hint)
-            if not isinstance(given, list) or not all(type(w) is int for w in given):
-                raise different(
-                    f"answer(step, begin, width) is {kind(given)}; a list of int was "
-                    "expected, the numbers of the words.",
-                    hint,
-                )
-            if given != wanted:
-                raise different(
-                    f"From {begin} with width={width}, answer found {given}; expected "
-                    f"{wanted}. "
-                    f"({END} ends a sentence.)",
-                    hint,
-                )
+            when = f"From {begin} with width={width}"
+            same_words(
+                answer, case, ["step", "begin", "width"], wanted, when=when, hint=hint
+            )
     return "With width 1 it is greedy decoding, and it costs no more."
 
 

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from transformer_path.workshop.vocabulary import BEGIN, END
+
 from ._compare import same_tensor
 from ._words import different, kind, listed
 
@@ -59,6 +61,31 @@ def same_function(
         )
         if gradient:
             _same_gradients(answer, reference, case, names, hint, tolerance)
+
+
+def same_words(
+    answer: object,
+    case: Sequence[object],
+    names: Sequence[str],
+    expected: list[int],
+    *,
+    when: str,
+    hint: str = "",
+) -> None:
+    """Raise :class:`Different` unless the answer gives the expected list of words."""
+    given = call(answer, case, names, hint)
+    if not isinstance(given, list) or not all(type(word) is int for word in given):
+        raise different(
+            f"answer({', '.join(names)}) is {kind(given)}; a list of int was "
+            "expected, the numbers of the words.",
+            hint,
+        )
+    if given != expected:
+        raise different(
+            f"{when}, answer wrote {given}; expected {expected}. "
+            f"({BEGIN} begins a sentence, {END} ends it.)",
+            hint,
+        )
 
 
 def call(

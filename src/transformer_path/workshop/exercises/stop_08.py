@@ -10,8 +10,7 @@ from transformer_path.workshop.vocabulary import BEGIN, END, PADDING
 
 from . import _decoding
 from ._compare import same_number
-from ._functions import call, same_function
-from ._words import different, kind
+from ._functions import same_function, same_words
 
 
 def thirty_words(answer: object) -> str:
@@ -56,19 +55,10 @@ def writes_by_itself(answer: object) -> str:
             word = int(logits.argmax())
             wanted.append(word)
         case = (step, torch.tensor([first]), limit)
-        given = call(answer, case, ["step", "state", "limit"], hint)
-        if not isinstance(given, list) or not all(type(w) is int for w in given):
-            raise different(
-                f"answer(step, state, limit) is {kind(given)}; a list of int was "
-                "expected, the numbers of the words.",
-                hint,
-            )
-        if given != wanted:
-            raise different(
-                f"From state {first}, with limit={limit}, answer wrote {given}; "
-                f"expected {wanted}. ({BEGIN} begins a sentence, {END} ends it.)",
-                hint,
-            )
+        when = f"From state {first}, with limit={limit}"
+        same_words(
+            answer, case, ["step", "state", "limit"], wanted, when=when, hint=hint
+        )
     return "A decoder needs no more than a step, a state and its own last word."
 
 

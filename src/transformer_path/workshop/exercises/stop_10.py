@@ -83,7 +83,7 @@ def smoothed(answer: object) -> str:
 def norm_before(answer: object) -> str:
     """10.6: a decoder layer, pre-norm, put together from its parts."""
     hint = "Three times: the stream goes into a branch normalised, and on as it is."
-    same_function(answer, _broken(pre=True), _layers(), hint=hint, gradient=True)
+    same_function(answer, _layer(pre=True), _layers(), hint=hint, gradient=True)
     return "From the first layer to the last the stream is only added to."
 
 
@@ -160,10 +160,10 @@ def _norm(scale: float) -> Part:
     return norm
 
 
-def _broken(
+def _layer(
     *, residual: bool = True, pre: bool = False, bridge: bool = True, last: bool = True
 ) -> Part:
-    """Make a decoder layer with one mistake."""
+    """Make a decoder layer, post-norm; or another, or one with a mistake."""
 
     def layer(
         y: Tensor,
@@ -201,10 +201,10 @@ WRONG: dict[str, list[object]] = {
         None,
     ],
     "10.2": [
-        _broken(residual=False),
-        _broken(pre=True),
-        _broken(bridge=False),
-        _broken(last=False),
+        _layer(residual=False),
+        _layer(pre=True),
+        _layer(bridge=False),
+        _layer(last=False),
         lambda y, x, ask, cross, ffn, norms: norms[2](
             norms[1](norms[0](y + ask(y, y)) + cross(x, y))
             if x.shape == y.shape
@@ -231,8 +231,8 @@ WRONG: dict[str, list[object]] = {
         None,
     ],
     "10.6": [
-        _broken(),  # post-norm
-        _broken(pre=True, bridge=False),
+        _layer(),  # post-norm
+        _layer(pre=True, bridge=False),
         lambda y, x, ask, cross, ffn, norms: (
             (y := y + cross(norms[1](y := y + ask(norms[0](y), y)), x))
             + ffn(norms[2](y))

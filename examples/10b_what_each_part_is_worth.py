@@ -30,18 +30,17 @@ from math import factorial
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from transformer_path.transformer.blocks import DecoderLayer, EncoderLayer
 from transformer_path.transformer.encoder_decoder import Sizes, Transformer, greedy
 from transformer_path.workshop import plots
 from transformer_path.workshop.batches import mixed, stacked
-from transformer_path.workshop.datasets import Examples
 from transformer_path.workshop.ensembles import Several, each
 from transformer_path.workshop.notes import note
+from transformer_path.workshop.reversal import backwards
 from transformer_path.workshop.sentences import exact_match, word_loss
 from transformer_path.workshop.training import fit, seeded
-from transformer_path.workshop.vocabulary import END, PADDING
+from transformer_path.workshop.vocabulary import END
 
 
 # The idea: count, then take away
@@ -243,18 +242,6 @@ def without(part, seed, n_layers=2):
     sides = {"positions of the source": "source", "positions of the target": "target"}
     model.side = sides.get(part, "neither")
     return model
-
-def backwards(n, seed, shortest=3, longest=5):
-    """Rows of digits, and the same rows from their end; the digit 0 is word 3."""
-    generator = torch.Generator().manual_seed(seed)
-    digits = torch.randint(3, 13, (n, longest), generator=generator)
-    lengths = torch.randint(shortest, longest + 1, (n, 1), generator=generator)
-    place = torch.arange(longest + 1)
-    digits = F.pad(digits, (0, 1)).masked_fill(place >= lengths, PADDING)
-    turned = digits.gather(1, (lengths - 1 - place).clamp(min=0))
-    turned = turned.masked_fill(place >= lengths, PADDING)
-    return Examples(*(rows.scatter(1, lengths, END) for rows in (digits, turned)))
-
 
 def loss(model, examples):
     return word_loss(model(*examples), examples.y)

@@ -29,6 +29,7 @@ script.start()
 # certain, dropout. Later models moved the norm. Which part of the recipe does what, and
 # how do we know?
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -42,12 +43,12 @@ from transformer_path.transformer.encoder_decoder import Sizes, Transformer
 from transformer_path.transformer.recipe import inverse_root, smoothed_cross_entropy
 from transformer_path.workshop import plots
 from transformer_path.workshop.batches import mixed, stacked
-from transformer_path.workshop.datasets import Examples
 from transformer_path.workshop.ensembles import Several, each
 from transformer_path.workshop.notes import note
+from transformer_path.workshop.reversal import backwards
 from transformer_path.workshop.sentences import word_loss
 from transformer_path.workshop.training import fit, seeded
-from transformer_path.workshop.vocabulary import END, PADDING
+from transformer_path.workshop.vocabulary import PADDING
 
 
 # The idea: begin with small steps
@@ -114,18 +115,6 @@ note(peak_4000=f"{peak:.5f}", peak_2000=f"{higher:.5f}")
 SMALL = {"d_model": 32, "n_heads": 4, "d_ff": 128, "dropout": 0.0, "longest": 16}
 
 
-def backwards(n, seed, shortest=2, longest=3):
-    """Rows of digits, and the same rows from their end; the digit 0 is word 3."""
-    generator = torch.Generator().manual_seed(seed)
-    digits = torch.randint(3, 13, (n, longest), generator=generator)
-    lengths = torch.randint(shortest, longest + 1, (n, 1), generator=generator)
-    place = torch.arange(longest + 1)
-    digits = F.pad(digits, (0, 1)).masked_fill(place >= lengths, PADDING)
-    turned = digits.gather(1, (lengths - 1 - place).clamp(min=0))
-    turned = turned.masked_fill(place >= lengths, PADDING)
-    return Examples(*(rows.scatter(1, lengths, END) for rows in (digits, turned)))
-
-
 def built(n_layers, pre_norm=False):
     """From a seed to a small transformer before its first step."""
 
@@ -146,7 +135,11 @@ def right(models, examples):
 
 
 def percent(shares):
-    return f"{100 * shares.mean():.0f} ± {100 * shares.std(ddof=1):.0f}"
+    return with_spread(100 * shares, 0)
+
+
+def with_spread(values, digits=1):
+    return f"{values.mean():.{digits}f} ± {values.std(ddof=1):.{digits}f}"
 
 def rising(done):
     return warmup(done, share=0.4) * (1 - done)
@@ -155,15 +148,13 @@ def rising(done):
 six = Several([built(6)(seed) for seed in range(3)])
 history = fit(
     six,
-    stacked(
-        [lambda step, s=seed: backwards(16, mixed(s, step), 3, 5) for seed in range(3)]
-    ),
+    stacked([lambda step, s=seed: backwards(16, mixed(s, step)) for seed in range(3)]),
     loss=each(lambda model, rows: word_loss(model(*rows), rows.y)),
     optimizer=torch.optim.Adam(six.parameters(), 0.005),
     schedule=rising,
     steps=200,
 )
-repaired = right(six, backwards(1000, 2**41, 3, 5))
+repaired = right(six, backwards(1000, 2**41))
 
 assert repaired.min() > 0.85
 note(repaired=percent(repaired))
@@ -182,6 +173,9 @@ note(repaired=percent(repaired))
 # such rows, and most of those asked at the end have been trained on: this is a test of
 # learning, not of generalisation.) A run is a table of rates, one for each step, and a
 # limit for the length of the gradient:
+
+short_rows = partial(backwards, shortest=2, longest=3)
+
 
 class Run(NamedTuple):
     """How one model is trained."""
@@ -236,7 +230,7 @@ def train(runs, build, n_seeds=3):
     models = Several([weakened(build(seed), run.branches) for seed, run in pairs])
     rates = torch.tensor(np.array([run.rates for run in runs])).float()
     clip, smoothing = torch.tensor([run[1:3] for run in runs]).T
-    rows = stacked([lambda step, s=s: backwards(16, mixed(s, step)) for s in seeds])
+    rows = stacked([lambda step, s=s: short_rows(16, mixed(s, step)) for s in seeds])
     fit(
         models,
         lambda step: (rows(step), smoothing),
@@ -282,7 +276,7 @@ runs = {
     "smoothed labels": Run(0.005 * fade * rise, smoothing=0.1),
 }
 models = train(runs, built(6))
-test = backwards(500, seed=2**41)
+test = short_rows(500, seed=2**41)
 post = by_run(runs, right(models, test))
 
 names = dict(
@@ -367,10 +361,6 @@ kept = {
 }
 kept_weak = left_of_the_digit(train(weak, built(6), n_seeds=5))
 
-def share(values):
-    return f"{100 * values.mean():.1f} ± {100 * values.std(ddof=1):.1f}"
-
-
 before, after = zip(*kept.values(), strict=True)
 assert min(x.min() for x in before) > 0.4
 assert kept[6, False][1].max() < min(0.02, kept[6, True][1].min())
@@ -378,10 +368,15 @@ assert kept[2, False][1].min() > 0.05 and kept[2, True][1].min() > 0.05
 others = [kept[key][1].mean() for key in kept if key != (6, False)]
 assert min(others) > 5 * kept[6, False][1].mean()
 assert kept_weak.mean() > 5 * kept[6, False][1].mean()
-note(after_weak=share(kept_weak))
+note(after_weak=with_spread(100 * kept_weak))
 for (layers, pre), (start, end) in kept.items():
     name = f"{'pre' if pre else 'post'}_{layers}"
-    note(**{f"before_{name}": share(start), f"after_{name}": share(end)})
+    note(
+        **{
+            f"before_{name}": with_spread(100 * start),
+            f"after_{name}": with_spread(100 * end),
+        }
+    )
 
 #                            before training, %  after five steps at 0.005, %
 #     two layers, post-norm  63.4 ± 6.4          11.4 ± 3.2
@@ -407,10 +402,10 @@ for (layers, pre), (start, end) in kept.items():
 
 def first_step(n_layers, pre_norm, seed, rate=0.001):
     """How long a gradient is, and how far Adam's first step moves the scores."""
-    model, rows = built(n_layers, pre_norm)(seed), backwards(64, mixed(seed, 2**30))
+    model, rows = built(n_layers, pre_norm)(seed), short_rows(64, mixed(seed, 2**30))
     word_loss(model(*rows), rows.y).backward()
     length = model.decoder[-1].linear2.weight.grad.norm()
-    other = backwards(64, mixed(seed, 2**31))
+    other = short_rows(64, mixed(seed, 2**31))
     with torch.no_grad():
         before = model(*other)
         for p in model.parameters():
@@ -601,19 +596,14 @@ assert (correct > sure + 0.03)[[plain, smooth]].all()
 assert abs(found["smooth"].mean() - best.mean()) < 0.2
 
 
-def words_of(values, digits=1, factor=100):
-    middle, spread = factor * values.mean(), factor * values.std(ddof=1)
-    return f"{middle:.{digits}f} ± {spread:.{digits}f}"
-
-
 note(best_gap=f"{best_gap:.1f}", best_p=f"{best_p:.2f}")
 for name, row in (("plain", plain), ("smooth", smooth)):
     note(
         **{
-            f"sure_{name}": words_of(sure[row], 0),
-            f"correct_{name}": words_of(correct[row], 0),
-            f"surprise_{name}": words_of(surprise[row], 2, 1),
-            f"gap_{name}": words_of(gap[row], 1, 1),
+            f"sure_{name}": percent(sure[row]),
+            f"correct_{name}": percent(correct[row]),
+            f"surprise_{name}": with_spread(surprise[row], 2),
+            f"gap_{name}": with_spread(gap[row]),
         }
     )
 
@@ -665,7 +655,7 @@ worst = min(gru.values(), key=np.mean)
 assert min(shares.min() for shares in gru.values()) > 0.97
 assert size(recurrent) < size(built(6)) / 4
 note(
-    gru_worst=f"{100 * worst.mean():.1f} ± {100 * worst.std(ddof=1):.1f}",
+    gru_worst=with_spread(100 * worst),
     gru_size=f"{size(recurrent):,}",
     six_size=f"{size(built(6)):,}",
 )

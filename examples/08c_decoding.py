@@ -47,10 +47,9 @@ from transformer_path.workshop.vocabulary import BEGIN, END, PADDING
 
 # A network that makes no errors has nothing to show here. So take the one with additive
 # attention of the page before, with half its width, with minibatches of 64 in place of
-# 48, and all else the same; three seeds. Its learning rate stays at 0.02. On the
-# validation numbers 0.04 is better for all three seeds and 0.01 worse, but here nothing
-# is to be won, and errors are what we look at. We test on numbers of nine digits, the
-# longest.
+# 48, and all else the same; three seeds. Its learning rate stays at 0.02. By the loss
+# on validation numbers of nine digits 0.04 is better for all three seeds and 0.01
+# worse, but errors are what we look at. We test on numbers of nine digits, the longest.
 
 task = NumberPairs(range(3, 10))
 
@@ -246,7 +245,7 @@ rests = {
 }
 
 (unit, unit_edits), (other, other_edits) = rests["unit"].T, rests["any"].T
-assert unit.min() > 0.9 and other.max() < 0.6
+assert unit.min() > 0.9 and other.max() < 0.5
 assert unit_edits.max() < 0.2 and other_edits.min() > 1
 note(rest_unit=f"{spread(unit)}%", rest_any=f"{spread(other)}%")
 note(edits_unit=plain(unit_edits, 2), edits_any=plain(other_edits))
@@ -278,8 +277,7 @@ def log_probability(model, x, y):
 # To try all sentences is hopeless: V words in U places are V^U. Beam search is the
 # middle way. Keep not one beginning in hand but several; how many is the beam width.
 # Continue each of them by every word, and of all that result, and of the sentences that
-# have ended, keep as many again, the most probable (Sutskever et al., 2014). The field
-# calls a beginning a hypothesis.
+# have ended, keep as many again, the most probable (Sutskever et al., 2014).
 
 # The lines of the package: transformer_path.sequences.seq2seq.beam
 
@@ -324,13 +322,13 @@ script.keep(stepper)
 # ------------------------
 
 # There is a bound, and it needs no more than that probabilities add up to 1. Let greedy
-# decoding have found a sentence, with its end, of probability p. No two of the
-# beginnings in hand can become the same sentence, so their probabilities add up to at
-# most 1, and at most 1/p of them have p or more. The most probable sentence has p or
-# more, and each of its beginnings too, as a beginning is never less probable than what
-# becomes of it. So it is always among the best 1/p: a beam of width 1/p, rounded down,
-# cannot miss the most probable sentence. In particular, what greedy decoding writes
-# with more than 1/2 is the best there is.
+# decoding, or any search, have found a sentence, with its end, of probability p. No two
+# of the beginnings in hand can become the same sentence, so their probabilities add up
+# to at most 1, and at most 1/p of them have p or more. The most probable sentence has p
+# or more, and each of its beginnings too, as a beginning is never less probable than
+# what becomes of it. So it is always among the best 1/p: a beam of width 1/p, rounded
+# down, cannot miss the most probable sentence. In particular, what greedy decoding
+# writes with more than 1/2 is the best there is.
 
 
 # Proof
@@ -384,8 +382,9 @@ note(missed=f"{missed}", widest=f"{max(widths)}")
 
 # Now the test. For each sentence and each width: how probable is what was found, is it
 # the most probable sentence there is, and is it right? The last row takes for each
-# sentence the width that is proven to be enough, and one more against rounding. (Where
-# greedy decoding finds more than 1/2, nothing has to be searched.)
+# sentence the width that is proven to be enough: 1/p with the p of the best sentence so
+# far that has an end, and one more against rounding. (Where greedy decoding finds more
+# than 1/2, nothing has to be searched.)
 
 # When a sentence is wrong, whose fault is it? Compare it with the right one, which we
 # know. If the network gives the right one a higher probability, the search has missed
@@ -397,17 +396,26 @@ note(missed=f"{missed}", widest=f"{max(widths)}")
 widths = [1, 2, 4, 8, "enough"]
 
 
+def enough(found):
+    """The width that misses nothing, by the best sentence so far with its end."""
+    ended = [score for score, words in found.values() if words[-1] == END]
+    return int(1 / np.exp(max(ended, default=-5.0))) + 1
+
+
 def searched(model, words):
     """For each width and sentence: log-probability, right, length less the true one."""
     scores = log_probability(model, x, words).tolist()
     rows = []
     for source, target, first, score in zip(x, y, words, scores):
         source, target, first = (z[z != PADDING] for z in (source, target, first))
-        found, enough = {1: (score, first.tolist())}, int(1 / np.exp(score)) + 1
-        for k in [k for k in (2, 4, 8) if k < enough] + [enough] * (enough > 2):
-            found[k] = beam(model, source, width=k, limit=limit)[0]
+        found = {1: (score, first.tolist())}
+        for k in (2, 4, 8, None):
+            needed = enough(found)
+            width = k or needed
+            if needed > 2 and max(found) < width <= needed:
+                found[width] = beam(model, source, width=width, limit=limit)[0]
         best = found[max(found)]
-        assert first[-1] == best[1][-1] == END
+        assert best[1][-1] == END
         rows.append([found.get(k, best) for k in widths])
         rows[-1] = [
             (s, w == target.tolist(), len(w) - len(target)) for s, w in rows[-1]
@@ -444,8 +452,9 @@ np.testing.assert_allclose(mended - lost, gain, rtol=0, atol=1e-12)
 assert not (model_error[:, 0] & is_right).any()  # no search mends them
 another, change = ~best[:, 0], longer[:, -1] - longer[:, 0]
 assert (another & (change < 0)).sum() > 0.5 * another.sum()
-still = ~is_right
-assert (still & (longer[:, -1] > 0)).sum() > 1.5 * (still & (longer[:, -1] < 0)).sum()
+another = another & ~is_right
+assert (another & (change < 0)).sum() > 1.5 * (another & (change > 0)).sum()
+assert (longer[:, -1] + real.sum(1).numpy() > 1).all()  # not its end alone
 for j, k in enumerate(widths):
     note(
         **{f"logp_{k}": plain(found[:, j].mean(-1), 2)},
@@ -478,10 +487,10 @@ note(
 # loses: 0.0 ± 0.0 percent.
 
 # In a large translator the most probable sentence was even the empty one, for more than
-# half of the sentences (Stahlberg and Byrne, 2019). Ours does not lean that way. Where
-# the search finds another sentence than greedy decoding, it is in most cases a shorter
-# one. But of the most probable sentences that are wrong, more are too long than too
-# short.
+# half of the sentences (Stahlberg and Byrne, 2019). Here it never is. But where the
+# search finds another sentence than greedy decoding, it is in most cases a shorter one.
+# And not only because it mends some that were too long: where what it finds is wrong,
+# too, more become shorter than longer.
 
 
 # Where it fails

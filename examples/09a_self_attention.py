@@ -108,7 +108,6 @@ def outcome(layer, inputs, upstream):
     result = layer(*inputs)
     return [result, *torch.autograd.grad((result * upstream).sum(), inputs)]
 
-
 for seed in range(20):
     generator = by_seed(seed)
     T, S, d_k, d_v = torch.randint(1, 9, (4,), generator=generator).tolist()
@@ -187,6 +186,7 @@ key = torch.tensor(
     [[1, 0, 0, 0], [0, 1, 0, 1], [0, 0, 1, 1], [0, 1, 0, -1], [0, 0, 0, 0]]
 ).double()
 value = torch.tensor([[1], [8], [3], [5], [0]]).double()
+
 everywhere = torch.ones(5, 5, dtype=torch.bool)  # who may look where
 not_padding = everywhere & torch.tensor([True, True, True, True, False])
 masks = {
@@ -387,7 +387,6 @@ class Asking(nn.Module):
         logits = self.readout(torch.cat(found, -1)[:, -1])
         return logits.unflatten(-1, (self.answers, VALUES)).squeeze(1)
 
-
 class Reading(nn.Module):
     """A GRU that reads the same; its last state answers."""
 
@@ -554,7 +553,6 @@ def two_recalls(n, seed, pairs=6):
 
 def twice(**options):
     return lambda: Asking(symbols=(KEYS, VALUES + KEYS), answers=2, **options)
-
 
 both_right, unseen = {}, two_recalls(2000, TEST)
 kinds = {

@@ -35,12 +35,14 @@ from transformer_path.transformer.blocks import DecoderLayer, EncoderLayer
 from transformer_path.transformer.encoder_decoder import Sizes, Transformer, greedy
 from transformer_path.workshop import plots
 from transformer_path.workshop.batches import mixed, stacked
+from transformer_path.workshop.datasets import Examples
 from transformer_path.workshop.ensembles import Several, each
 from transformer_path.workshop.notes import note
 from transformer_path.workshop.reversal import backwards
 from transformer_path.workshop.sentences import exact_match, word_loss
 from transformer_path.workshop.training import fit, seeded
-from transformer_path.workshop.vocabulary import END
+from transformer_path.workshop.trials import AdamEach
+from transformer_path.workshop.vocabulary import END, PADDING
 
 
 # The idea: count, then take away
@@ -208,9 +210,10 @@ note(
 # =====================================
 
 # Now the ablation. Take a small transformer, two layers on each side, and a task with a
-# clear right answer: write three to five digits backwards. Then take out one at a time:
-# residual connections, norms, feedforward networks, positions on either side, or the
-# factor of the embeddings.
+# clear right answer: write three to five digits backwards. One row in five is held out,
+# those whose digits add up to a multiple of five: no row of a test has been trained on.
+# Then take out one at a time: residual connections, norms, feedforward networks,
+# positions on either side, or the factor of the embeddings.
 
 SMALL = {"d_model": 32, "n_heads": 4, "d_ff": 128, "dropout": 0.0, "longest": 16}
 
@@ -247,44 +250,49 @@ def loss(model, examples):
     return word_loss(model(*examples), examples.y)
 
 
-def train(part, rate, n_layers=2, steps=200):
-    """Three seeds side by side, each step on rows drawn anew."""
-    models = Several([without(part, seed, n_layers) for seed in range(3)])
-    rows = [lambda step, s=seed: backwards(16, mixed(s, step)) for seed in range(3)]
-    history = fit(
+def train(part, rates, n_layers=2, n_seeds=5):
+    """All seeds at all rates side by side, each step on rows drawn anew."""
+    seeds = [*range(n_seeds)] * len(rates)
+    models = Several([without(part, seed, n_layers) for seed in seeds])
+    fit(
         models,
-        stacked(rows),
+        stacked([lambda step, s=seed: backwards(16, mixed(s, step)) for seed in seeds]),
         loss=each(loss),
-        optimizer=torch.optim.Adam(models.parameters(), rate),
+        optimizer=AdamEach(models, [rate for rate in rates for _ in range(n_seeds)]),
         schedule=lambda done: 1 - done,
-        steps=steps,
+        steps=200,
     )
-    return models.members(), history["train_loss"]
+    trained = models.members()
+    return [trained[n : n + n_seeds] for n in range(0, len(trained), n_seeds)]
 
 
 @torch.no_grad()
 def right(models, examples):
-    """The share of rows that each model writes without any mistake."""
+    """The share of rows that each model writes without any mistake, word by word.
+
+    So it is if each right word is the most probable one behind the right ones.
+    """
     found = []
     for model in models:
-        words = greedy(model, examples.x, limit=examples.y.shape[1])
-        found.append(exact_match(words, examples.y).double().mean().item())
+        hit = model(*examples).argmax(-1) == examples.y
+        found.append((hit | (examples.y == PADDING)).all(1).double().mean().item())
     return np.array(found)
 
 rates = {
     "nothing": 0.005,
-    "norms": 0.012,
+    "norms": 0.008,
     "factor of the embeddings": 0.003,
     "feedforward": 0.008,
     "positions of the target": 0.005,
-    "positions of the source": 0.005,
-    "residual connections": 0.003,
+    "positions of the source": 0.008,
+    "residual connections": 0.001,
 }
-trained = {part: train(part, rate) for part, rate in rates.items()}
-test = backwards(1000, seed=2**41)
-score = {part: right(models, test) for part, (models, _) in trained.items()}
+trained = {part: train(part, [rate])[0] for part, rate in rates.items()}
+test = backwards(1000, seed=2**41, held_out=True)
+score = {part: right(models, test) for part, models in trained.items()}
 longer = right(
-    trained["nothing"][0], backwards(1000, seed=2**41, shortest=6, longest=8)
+    trained["nothing"],
+    backwards(1000, seed=2**41, shortest=6, longest=8, held_out=True),
 )
 
 fig, ax = plots.figure(4.9, 2.8)
@@ -314,40 +322,47 @@ orders = np.mean(
         for row in ([w for w in words if w > END] for words in test.x.tolist())
     ]
 )
+five = Examples(*(part[test.x[:, 5] == END] for part in test))
+bag, turned = trained["positions of the source"][0], five.x.clone()
+turned[:, :5] = five.x[:, :5].flip(1)  # another order, and the same scores
+assert torch.allclose(bag(turned, five.y), bag(*five), atol=1e-3)
+written = greedy(trained["nothing"][0], test.x, limit=test.y.shape[1])
+assert abs(exact_match(written, test.y).double().mean() - found["nothing"][0]) < 0.002
 whole = found["nothing"].mean()
-assert found["nothing"].min() > 0.9
+assert whole > 0.9
 assert min(found[name].mean() for name in ("norms", "factor")) > whole - 0.05
-assert whole - 0.3 < found["ffn"].mean() < whole
-assert found["target"].mean() > whole - 0.25
-assert found["residual"].max() < 0.02 and found["source"].max() < 2 * orders
+assert min(found[name].mean() for name in ("ffn", "target")) > 0.7
+assert found["residual"].max() < 0.02 and found["source"].max() < 1.5 * orders
+assert found["residual"].mean() < found["source"].mean() - 0.03
 assert longer.max() < 0.05
 note(**{f"right_{short}": percent(shares) for short, shares in found.items()})
 note(**{f"rate_{short}": f"{rates[name]}" for short, name in names.items()})
-note(orders=f"{orders:.0%}")
+note(orders=f"{orders:.0%}", longer=percent(longer))
 
 #     without                      rate   rows right, %
 #     nothing                      0.005  98 ± 2
-#     norms                        0.012  98 ± 2
+#     norms                        0.008  98 ± 2
 #     the factor √d_model          0.003  100 ± 0
 #     the feedforward networks     0.008  87 ± 6
 #     the positions of the target  0.005  93 ± 6
-#     the positions of the source  0.005  8 ± 0
-#     residual connections         0.003  0 ± 0
+#     the positions of the source  0.008  8 ± 0
+#     residual connections         0.001  0 ± 0
 
-# Means and standard deviations over three seeds. Each kind was tried with four rates,
-# 0.003, 0.005, 0.008 and 0.012, and has the one with the smallest loss on other rows.
+# Means and standard deviations over five seeds. Each kind was tried with rates of
+# 0.003, 0.005, 0.008 and 0.012, and beyond them where the lowest or the highest was the
+# best. It has the one with the smallest loss on 500 held-out rows of another draw.
 # There are three groups:
 
 # - Hardly anything works without them. Residual connections: fewer than one row in
-#   fifty comes out right after 200 steps, at the best of the four rates, which is the
-#   lowest of them. Positions of the source: the encoder hands on a bag of digits, and
-#   an order can only be guessed. A row of n different digits has n! orders, fewer if
-#   digits repeat, so about 10% of the rows would be right by luck.
-# - Some rows go wrong without them. The feedforward networks; and perhaps the positions
-#   of the target, whose few points fewer are hardly more than the spread. How can a
-#   decoder write in order that does not see positions? Two things can tell it where it
-#   is: its mask, as no two positions see as many words, and the digit that it wrote
-#   last. Which it uses is not measured here.
+#   fifty comes out right, at the best rate of six, from 0.0003 to 0.005. (Four times as
+#   many steps did not help.) Positions of the source: the encoder hands on a bag of
+#   digits, and an order can only be guessed. A row of n different digits has n! orders,
+#   fewer if digits repeat, so about 10% of the rows would be right by luck.
+# - Most rows come right without them. The feedforward networks and the positions of the
+#   target. What they are worth exactly, five seeds cannot tell. How can a decoder write
+#   in order that does not see positions? Two things can tell it where it is: its mask,
+#   as no two positions see as many words, and the digit that it wrote last. Which it
+#   uses is not measured here.
 # - Not missed here. The norms and the factor. Their table rows are as good as the first
 #   within five points.
 
@@ -363,30 +378,23 @@ note(orders=f"{orders:.0%}")
 # The paper's model has six layers on each side, ours had two. What happens if we take
 # the paper's number, and leave all else as it is, the rate of 0.005 included?
 
-deep, _ = train("nothing", rates["nothing"], n_layers=6)
-with torch.no_grad():
-    losses = {
-        layers: np.array([loss(model, test).item() for model in models])
-        for layers, models in {2: trained["nothing"][0], 6: deep}.items()
-    }
+slow, deep = train("nothing", [0.002, rates["nothing"]], n_layers=6, n_seeds=3)
+slow, six = right(slow, test), right(deep, test)
 
-six = right(deep, test)
 assert six.max() < found["nothing"].min() - 0.5
-assert losses[6].min() > 3 * losses[2].max()
-note(
-    right_six=percent(six),
-    loss_two=f"{losses[2].mean():.2f} ± {losses[2].std(ddof=1):.2f}",
-    loss_six=f"{losses[6].mean():.1f} ± {losses[6].std(ddof=1):.1f}",
-)
+assert slow.mean() > six.mean() + 0.3 and slow.mean() < whole - 0.05
+note(right_six=percent(six), right_slow=percent(slow))
 
 # At the same rate, six layers learn less than two:
 
-# With two layers 98 ± 2% of the rows are right, and the loss is 0.07 ± 0.04. With six
-# layers, the same rate and as many steps it is 0 ± 0%, and the loss is 1.5 ± 0.2 (mean
-# and standard deviation over three seeds). Residual connections and norms are all in
-# their places.
+# With two layers 98 ± 2% of the rows are right. With six layers, the same rate and as
+# many steps it is 0 ± 0% (mean and standard deviation over three seeds). Residual
+# connections and norms are all in their places.
 
-# So the plan alone is not enough: at this rate it does not train. The paper lets the
-# rate rise slowly at first, makes its labels a little less certain, and later models
-# put the norm in another place. Which of these does what is the subject of the next
-# page.
+# A lower rate repairs much of it in these 200 steps, but not all. Of six rates from
+# 0.0005 to 0.005, 0.002 had the smallest loss on the rows for choosing. With it 81 ± 6%
+# are right, still fewer than with two layers.
+
+# So the plan alone is not enough, nor is a lower rate. The paper lets the rate rise
+# slowly at first, makes its labels a little less certain, and later models put the norm
+# in another place. Which of these does what is the subject of the next page.

@@ -144,10 +144,10 @@ assert not torch.allclose(placed(moved), placed(x), atol=1e-4)
 # ==============
 
 # Three kinds of token, each with no encoder layer and with one. All train for 200
-# minibatches of 100, with AdamW and a rate that rises and fades. Every side has the
-# same choice of rates, 0.01, 0.02, 0.04 and 0.08, and twice the highest as long as it
-# was the best; the validation split chose. (Two layers were tried at 0.005 in place of
-# 0.08.) Three seeds each. As the 500 series of that split cannot tell apart networks
+# minibatches of 100, with AdamW and a rate that rises and fades. Every network of this
+# page was tried with rates of 0.01, 0.02, 0.04 and 0.08, and by factors of two beyond
+# them where the lowest or the highest was the best; the mean of three seeds on the
+# validation split chose. As the 500 series of that split cannot tell apart networks
 # that differ by less than a point, here we count right answers on 5,000 new series of
 # the same generator. No network is trained on them and no rate is chosen by them. (They
 # were in view while the page was made, so they are not a second test split.)
@@ -195,8 +195,8 @@ _ = ax.set(xlabel="accuracy on new series")
 
 # With the same encoder layer behind them, convolutions are more than ten points above
 # patches, and patches more than ten above single numbers, which get 52.0 ± 1.5%. And
-# without any layer convolutions are above patches with one: most of the way comes from
-# the tokens.
+# without any layer convolutions are above patches with one: here the kind of token does
+# more than the layer.
 
 # Is it the attention that adds? An encoder layer has two branches, attention and a
 # small MLP. Take one of them out, or change something else, and train again.
@@ -226,7 +226,7 @@ def heads():
 changes = {  # and the rates for patches and for convolutions
     "two encoder layers": (partial(Classifier, n_layers=2), 0.01, None),
     "four heads": (partial(Classifier, n_heads=4), 0.04, None),
-    "no positions": (partial(Classifier, positions=False), 0.04, 0.04),
+    "no positions": (partial(Classifier, positions=False), 0.04, None),
     "no attention": (partial(with_branch, mlp), 0.02, 0.02),
     "no MLP": (partial(with_branch, heads), 0.04, None),
 }
@@ -237,18 +237,11 @@ for change, (build, lr, conv_lr) in changes.items():
     if conv_lr:
         conv[change] = right(several(lambda: build(convolved()), conv_lr))
 
-def apart(rows, factor):
-    """Half the 95% interval of a difference, in points."""
-    scatter = torch.stack(list(rows.values())).var(1).mean()
-    return 100 * factor * (2 * scatter / 3).sqrt().item()
-
-
 short = ["one", "none", "two", "four", "blind", "mute", "heads"]
 short = dict(zip(patches, short))
 for name, rows in [("patches", patches), ("conv", conv)]:
     for change, found in rows.items():
         note(**{f"{name}_{short[change]}": f"{spread(found)}%"})
-note(apart_patches=f"{apart(patches, 2.14):.1f}", apart_conv=f"{apart(conv, 2.31):.1f}")
 note(
     numbers_none=f"{spread(none['numbers'])}%", numbers_one=f"{spread(one['numbers'])}%"
 )
@@ -256,7 +249,7 @@ note(
 gain = {kind: (one[kind].mean() - none[kind].mean()).item() for kind in kinds}
 assert max(gain, key=gain.get) == "patches"
 assert min(gain, key=gain.get) == "convolutions"
-assert gain["convolutions"] < 0.01
+assert gain["numbers"] > 0.1
 assert one["convolutions"].mean() > one["patches"].mean() + 0.1
 assert one["patches"].mean() > one["numbers"].mean() + 0.1
 assert none["convolutions"].mean() > one["patches"].mean() + 0.05
@@ -270,16 +263,13 @@ assert patches["none"].mean() < patches["one encoder layer"].mean() - 0.1
 #                                                patches of four  three convolutions
 #     one encoder layer, one head                80.8 ± 1.6%      98.2 ± 0.2%
 #     no encoder layer, positions and last norm  59.9 ± 0.4%      98.3 ± 0.1%
-#     two encoder layers                         80.3 ± 0.4%
-#     four heads                                 82.1 ± 1.0%
-#     no positions                               79.6 ± 1.6%      98.4 ± 0.1%
+#     two encoder layers                         80.3 ± 0.4%      –
+#     four heads                                 82.1 ± 1.0%      –
+#     no positions                               79.6 ± 1.6%      –
 #     no attention, MLP only                     81.5 ± 0.8%      98.2 ± 0.1%
-#     no MLP, attention only                     71.3 ± 2.5%
+#     no MLP, attention only                     71.3 ± 2.5%      –
 
-# (Means and standard deviations over three seeds.) The 95% interval of a difference is
-# ± 2.4 points between two rows of patches, ± 0.2 between two of convolutions: it is
-# 2.14 √(2s²/3) with seven rows and 2.31 in place of 2.14 with four, where s² is the
-# mean of the rows' variances.
+# Means and standard deviations over three seeds. A dash: not trained on this page.
 
 # For convolutions no change makes a difference of as much as a point. For patches the
 # layer adds more than ten points, and within five of them it is the same with a second
@@ -335,22 +325,43 @@ note(
 # Where it fails
 # ==============
 
-# What has a convolution that a token of one number has not? It is told, before any data
-# is seen, that neighbours belong together and that a shape is the same wherever it
-# stands: an inductive bias. Tokens without it have to find this out from examples. How
-# do they do with 500 series in place of 3,500, and rates that are chosen again?
+# What have convolutions that patches have not? Their windows overlap, and those of
+# later layers reach over neighbours. So they are told, before any data is seen, that
+# neighbours belong together: an inductive bias. But they also have three layers and
+# batch normalisation. So give a third network these too, and as many parameters, but as
+# windows only the patches: the first layer moves on by four numbers, the other two see
+# one token at a time. Then take 500 series in place of 3,500, with rates that are
+# chosen again.
+
+def apart():
+    """Three layers as in ``convolved``, but no window overlaps another."""
+    layers, n_in = [nn.Unflatten(1, (1, 40))], 1
+    for size, n_out in [(4, 84), (1, 84), (1, 32)]:
+        conv = nn.Conv1d(n_in, n_out, size, stride=size)
+        layers, n_in = [*layers, conv, nn.BatchNorm1d(n_out), nn.ReLU()], n_out
+    return [*layers, Turn()]
+
 
 few = Examples(data.train.x[:500], data.train.y[:500])
-few_conv = several(lambda: Classifier(convolved(), 0), 0.04, few)
+all_apart = right(several(lambda: Classifier(apart(), 0), 0.04))
+few_apart = right(several(lambda: Classifier(apart(), 0), 0.04, few))
+few_conv = right(several(lambda: Classifier(convolved(), 0), 0.04, few))
 few_patches = several(lambda: Classifier(cut(4)), 0.04, few)
+seen_patches, few_patches = right(few_patches, few), right(few_patches)
 
-seen_patches = right(few_patches, few)
+weights = sum(p.numel() for p in Classifier(apart(), 0).parameters())
+assert abs(weights / rival - 1) < 0.02
 assert seen_patches.min() > 0.95
-few_conv, few_patches = right(few_conv), right(few_patches)
+assert all_apart.mean() < none["convolutions"].mean() - 0.1
+assert few_apart.mean() < few_conv.mean() - 0.1
+assert abs(all_apart.mean() - one["patches"].mean()) < 0.05
 lost_conv = none["convolutions"].mean() - few_conv.mean()
+lost_apart = all_apart.mean() - few_apart.mean()
 lost_patches = one["patches"].mean() - few_patches.mean()
-assert lost_patches > lost_conv + 0.08
+assert lost_patches > lost_apart + 0.03 and lost_patches > lost_conv + 0.08
 note(
+    all_apart=f"{spread(all_apart)}%",
+    few_apart=f"{spread(few_apart)}%",
     few_conv=f"{spread(few_conv)}%",
     few_patches=f"{spread(few_patches)}%",
     seen_patches=f"{spread(seen_patches)}%",
@@ -358,12 +369,19 @@ note(
 
 # It needs to be told where to look:
 
-# Where the convolutions are left out and the tokens are patches, one encoder layer is
-# right for 80.8 ± 1.6% of new series after 3,500 examples and for 65.7 ± 2.3% after
-# 500. It is not that it could not learn these: of the 500 it gets 100.0 ± 0.0% right.
-# Three convolutions alone, without any attention, reach 98.3 ± 0.1% and 96.6 ± 0.3%.
-# For forty numbers with shapes of a few positions, the detectors know more in advance
-# than the transformer can find out here (at this size, in these 200 steps).
+# Right answers on new series, after 3,500 examples and after 500:
+
+#                                                3,500        500
+#     three convolutions, no encoder layer       98.3 ± 0.1%  96.6 ± 0.3%
+#     three layers on patches, no encoder layer  81.5 ± 0.3%  75.4 ± 0.5%
+#     patches, one encoder layer                 80.8 ± 1.6%  65.7 ± 2.3%
+
+# Neither depth nor normalisation nor the number of parameters makes up for windows that
+# keep to their patch. The encoder layer could look over all patches, and with 3,500
+# examples is within five points of that. With 500 it loses most, though of the 500 it
+# gets 100.0 ± 0.0% right. For forty numbers with shapes of seven to ten positions, the
+# convolutions know more in advance than the transformer can find out here (at this
+# size, in these 200 steps).
 
 # So this exam does not show what attention is for. Is there a task that needs it, where
 # what belongs together stands far apart and examples do not run out? Text may be one.

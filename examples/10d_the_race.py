@@ -290,6 +290,7 @@ ahead = {
     for race in ("short", "long")
 }
 assert ahead["short"] > 0.05 and abs(ahead["long"]) < 0.04
+assert score["GRU", "short"].min() < score["transformer", "short"].max()
 assert min(score[name, "long"].min() for name in networks) > 0.9
 assert score["GRU", "short"].mean() - second.mean() > 0.5 * ahead["short"]
 for name, build in networks.items():
@@ -304,16 +305,16 @@ for name, build in networks.items():
 # They are trained side by side, and the seconds are those of all, divided by their
 # number. The steps were set so that the times are about equal on the machine that built
 # this book; the page does not build where the GRU takes half as much time again.) So
-# after a third of the time the older network is ahead. It owes much of that to its
-# first weights: with Xavier's, as the transformer has them, 64.4 ± 5.6% are right.
-# (Orthogonal ones did as well as torch's when we tried.) After the long race both have
-# nearly all right, with a few points between them at most. That is no verdict on two
-# architectures, and holds for small networks, short sentences and one core. With more
-# words the chain of the GRU grows, and no further core makes it shorter; the
-# transformer's does not grow. On real translation Vaswani et al. (2017) beat the best
-# recurrent networks with less computing. Chen et al. (2018) then gave a recurrent
-# network the transformer's tricks, and it overtook the transformer in its turn. A race
-# says as much about the tuning as about the plan.
+# after a third of the time the older network is ahead on average, while the seeds
+# overlap. It owes much of that to its first weights: with Xavier's, as the transformer
+# has them, 64.4 ± 5.6% are right. (Orthogonal ones did as well as torch's when we
+# tried.) After the long race both have nearly all right, with a few points between them
+# at most. That is no verdict on two architectures, and holds for small networks, short
+# sentences and one core. With more words the chain of the GRU grows, and no further
+# core makes it shorter; the transformer's does not grow. On real translation Vaswani et
+# al. (2017) beat the best recurrent networks with less computing. Chen et al. (2018)
+# then gave a recurrent network the transformer's tricks, and it overtook the
+# transformer in its turn. A race says as much about the tuning as about the plan.
 
 
 # One digit further

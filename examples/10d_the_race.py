@@ -43,7 +43,7 @@ from transformer_path.workshop.ensembles import Several, each
 from transformer_path.workshop.graphs import critical_path
 from transformer_path.workshop.leaderboard import spread
 from transformer_path.workshop.notes import note
-from transformer_path.workshop.number_words import english, numbers
+from transformer_path.workshop.number_words import english, german, numbers
 from transformer_path.workshop.sentences import exact_match, word_loss
 from transformer_path.workshop.training import fit, seeded
 from transformer_path.workshop.translation import NumberPairs
@@ -73,11 +73,23 @@ def gru(seed):
 
 
 def transformer(seed):
-    sizes = Sizes(
-        **words, d_model=32, n_heads=4, d_ff=64, n_layers=2, dropout=0, pre_norm=True
-    )
+    sizes = Sizes(**words, d_model=32, n_heads=2, d_ff=64, n_layers=1, dropout=0)
     with seeded(seed):
         return Transformer(sizes)
+
+
+def xavier(build):
+    """The same network with other first weights."""
+
+    def other(seed):
+        model = build(seed)
+        with seeded(seed):
+            for weight in model.parameters():
+                if weight.dim() == 2:
+                    torch.nn.init.xavier_uniform_(weight)
+        return model
+
+    return other
 
 
 def loss(model, batch):
@@ -87,7 +99,7 @@ def loss(model, batch):
     return word_loss(answer, batch.y)
 
 
-networks = {"GRU": gru, "transformer": transformer}
+networks = {"GRU": gru, "transformer": xavier(transformer)}
 
 # What does a step cost them, and on what does that depend? Here is a forward and a
 # backward pass, for short and for long sentences, for one and for 64 of them, and the
@@ -129,28 +141,30 @@ for (name, n, length), time in costs.items():
 for name, (short, _, long) in chains.items():
     note(**{f"chain_{name}_8": f"{short}", f"chain_{name}_32": f"{long:,}"})
 longer = {name: costs[name, 1, 32] / costs[name, 1, 8] for name in networks}
-more = {name: costs[name, 64, 32] / costs[name, 1, 32] for name in networks}
+more = {
+    name: np.array([costs[name, 64, n] / costs[name, 1, n] for n in (8, 32)])
+    for name in networks
+}
 assert len({*chains["transformer"]}) == 1
 assert np.ptp(np.diff(chains["GRU"]) / [8, 16]) == 0  # a straight line
 assert longer["GRU"] > 2 > longer["transformer"]
-assert more["transformer"] > more["GRU"]
+assert (more["transformer"] > more["GRU"]).all()
 
 #     milliseconds on one core               GRU with attention  transformer
 #     1 sentence of 8 words                  8                   6
 #     1 sentence of 32 words                 32                  5
 #     64 sentences of 8 words                17                  14
 #     64 sentences of 32 words               67                  51
-#     longest chain of operations, 8 words   302                 260
-#     longest chain of operations, 32 words  1,166               260
+#     longest chain of operations, 8 words   302                 113
+#     longest chain of operations, 32 words  1,166               113
 
 # (Times of the machine that built this book; only this program's own time counts, and
 # the least of four is taken. Both models are this book's own code.) For a single
 # sentence the chain can be seen in the time: with four times the words the GRU takes
 # more than twice as long, and the transformer less than twice. From one sentence to 64
-# it is the other way round: the GRU's time grows less than the transformer's. A step of
-# the GRU holds a whole minibatch. What a transformer need not wait for, it still has to
-# compute, and one core computes one thing after the other. So more sentences a step
-# cost the GRU less extra time.
+# it is the other way round: the GRU's time grows by the smaller factor. A step of the
+# GRU holds a whole minibatch. What a transformer need not wait for, it still has to
+# compute, and one core computes one thing after the other.
 
 
 # Proof
@@ -182,39 +196,41 @@ for x, _ in test.values():
 # The experiment
 # ==============
 
-# Each side was tuned on the validation numbers, with one seed, every setting for about
-# the time of the long race below. For the GRU: additive and multiplicative attention,
-# width 32 and 64, minibatches of 32 and 64, highest rates from 0.005 to 0.04, with and
-# without a warm-up. For the transformer: one layer and two, width 32 and 64, pre-norm
-# and post-norm, minibatches of 8, 16, 32 and 64, rates from 0.002 to 0.02, and a
-# warm-up over no, a twentieth, a tenth and a fifth of the run. Width 64 was worse on
-# both sides, and gets fewer steps in the same time. The GRU was best with additive
-# attention and minibatches of 64. The transformer was far worse with 32 or 64 sentences
-# than with 16. Between 8 and 16, one layer and two, pre-norm and post-norm no
-# difference of more than two points could be seen. For the short race the rates were
-# chosen anew.
+# Each side was tuned on the validation numbers, with three seeds and the same time for
+# every setting. For the GRU: minibatches of 16, 32, 64 and 128, highest rates from
+# 0.015 to 0.06, a warm-up over no, a tenth and a fifth of the run, torch's first
+# weights, Xavier's and orthogonal ones. It hardly mattered: in the long race below all
+# but minibatches of 128 came within a point of each other. For the transformer: one
+# layer and two, one, two, four and eight heads, width 32 and 48, pre-norm and
+# post-norm, minibatches of 8, 16, 24 and 32, rates from 0.006 to 0.02, a warm-up over a
+# tenth and a fifth, torch's first weights, Xavier's and normal ones. Here much
+# mattered. A step of two layers takes nearly twice the time, and they ended four points
+# behind one; in the short race they had hardly a sentence right. Post-norm with
+# Xavier's weights, two heads and minibatches of 16 was among the best in both races.
+# (With one seed only: multiplicative attention was no better, and width 64 worse on
+# both sides.) For the short race the rates were chosen anew.
 
-def train(build, steps, size, rate, rise, task=task):
-    """Three seeds side by side; the models, their losses, the time it took."""
-    several = Several([build(seed) for seed in range(3)])
+def train(build, steps, size, rate, rise, task=task, seeds=3):
+    """Several seeds side by side; the models, their losses, the time of each."""
+    several = Several([build(seed) for seed in range(seeds)])
     began = thread_time()
     history = fit(
         several,
-        stacked([task.batches(size, seed=seed) for seed in range(3)]),
+        stacked([task.batches(size, seed=seed) for seed in range(seeds)]),
         loss=each(loss),
         optimizer=torch.optim.Adam(several.parameters(), rate, fused=True),
         schedule=lambda done: warmup(done, rise) * (1 - done),
         steps=steps,
         every=10,
     )
-    return several.members(), history, thread_time() - began
+    return several.members(), history, (thread_time() - began) / seeds
 
 
 tuned = {
-    ("GRU", "short"): dict(steps=80, size=64, rate=0.04, rise=0.1),
-    ("transformer", "short"): dict(steps=150, size=16, rate=0.01, rise=0.2),
+    ("GRU", "short"): dict(steps=80, size=64, rate=0.04, rise=0.1, seeds=6),
+    ("transformer", "short"): dict(steps=320, size=16, rate=0.01, rise=0.2, seeds=6),
     ("GRU", "long"): dict(steps=240, size=64, rate=0.03, rise=0.1),
-    ("transformer", "long"): dict(steps=450, size=16, rate=0.006, rise=0.2),
+    ("transformer", "long"): dict(steps=960, size=16, rate=0.01, rise=0.2),
 }
 for name, build in networks.items():
     train(build, **tuned[name, "short"] | {"steps": 1})  # warm, before the clock starts
@@ -243,11 +259,13 @@ def exact(models, sets):
 
 
 right = {key: exact(models, test.values()) for key, (models, _, _) in runs.items()}
+models = train(xavier(gru), **tuned["GRU", "short"] | {"seeds": 3})[0]
+second = exact(models, [test[d] for d in range(3, 8)]).mean(1)
 
 fig, ax = plots.figure(4.9, 2.9)
 ax.set(xlabel="digits", ylabel="sentences right", xlim=(2.8, 9.2), ylim=(-0.03, 1.05))
 ax.axvspan(7.05, 9.2, color=plots.LIGHT["hairline"], alpha=0.4, linewidth=0)
-plots.label(ax, 7.45, 0.75, "never trained", "ink-2")
+plots.label(ax, 7.3, 0.75, "never trained", "ink-2")
 for name, color in (("GRU", "rnn"), ("transformer", "attention")):
     plots.curves(ax, range(3, 10), right[name, "long"], color, name)
 
@@ -257,34 +275,41 @@ for (name, race), found in right.items():
     note(
         **{f"right_{key}": f"{spread(score[name, race])}%"},
         **{f"seven_{key}": f"{spread(found[:, 4])}%"},
-        **{f"time_{key}": f"{runs[name, race][2]:.0f}"},
+        **{f"time_{key}": f"{runs[name, race][2]:.1f}"},
         **{f"steps_{key}": f"{how['steps']}"},
         **{f"read_{key}": f"{how['steps'] * how['size']:,}"},
     )
     note(**{f"eight_{key}": f"{spread(found[:, 5])}%"})
+note(second_GRU=f"{spread(second)}%")
 for race in ("short", "long"):
-    assert 0.5 < runs["GRU", race][2] / runs["transformer", race][2] < 2
+    read = {tuned[name, race]["steps"] * tuned[name, race]["size"] for name in networks}
+    assert len(read) == 1  # equal times came out as equal examples
+    assert runs["GRU", race][2] < 1.5 * runs["transformer", race][2]
 ahead = {
     race: score["GRU", race].mean() - score["transformer", race].mean()
     for race in ("short", "long")
 }
-assert score["GRU", "short"].min() > score["transformer", "short"].max() + 0.2
-assert ahead["long"] > 0.01
-assert ahead["short"] > 3 * ahead["long"]
+assert ahead["short"] > 0.05 and abs(ahead["long"]) < 0.04
+assert score["GRU", "short"].min() < score["transformer", "short"].max()
+assert min(score[name, "long"].min() for name in networks) > 0.9
+assert score["GRU", "short"].mean() - second.mean() > 0.5 * ahead["short"]
 for name, build in networks.items():
     note(**{f"size_{name}": f"{sum(p.numel() for p in build(0).parameters()):,}"})
 
 # - GRU, short: 36,229; 80; 5,120; 4; 84.9 ± 7.0%; 62.9 ± 28.9%
-# - transformer, short: 45,152; 150; 2,400; 4; 2.6 ± 3.1%; 0.0 ± 0.0%
+# - transformer, short: 23,648; 320; 5,120; 4; 66.4 ± 15.5%; 39.5 ± 29.4%
 # - GRU, long: 36,229; 240; 15,360; 13; 99.1 ± 0.5%; 98.6 ± 2.5%
-# - transformer, long: 45,152; 450; 7,200; 12; 93.8 ± 2.2%; 91.4 ± 3.8%
+# - transformer, long: 23,648; 960; 15,360; 12; 99.1 ± 1.2%; 98.6 ± 2.5%
 
-# (Mean and standard deviation over three seeds. The times are those of all three. The
-# numbers of steps were set so that they are equal on the machine that built this book;
-# the page does not build where they differ by more than a factor of two.) So here the
-# older network wins. After the short race it is far ahead, and after the long one still
-# by some points. The gap closes, but these two races do not say whether it would turn.
-# What they do say holds for small networks with one initialisation each, short
+# (Mean and standard deviation over seeds: six in the short race, three in the long one.
+# They are trained side by side, and the seconds are those of all, divided by their
+# number. The steps were set so that the times are about equal on the machine that built
+# this book; the page does not build where the GRU takes half as much time again.) So
+# after a third of the time the older network is ahead on average, while the seeds
+# overlap. It owes much of that to its first weights: with Xavier's, as the transformer
+# has them, 64.4 ± 5.6% are right. (Orthogonal ones did as well as torch's when we
+# tried.) After the long race both have nearly all right, with a few points between them
+# at most. That is no verdict on two architectures, and holds for small networks, short
 # sentences and one core. With more words the chain of the GRU grows, and no further
 # core makes it shorter; the transformer's does not grow. On real translation Vaswani et
 # al. (2017) beat the best recurrent networks with less computing. Chen et al. (2018)
@@ -296,10 +321,10 @@ for name, build in networks.items():
 # =================
 
 # Look once more at the figure. Up to seven digits most sentences are right; at eight,
-# hardly any: 3.3 ± 3.0% and 1.4 ± 2.5%. Stop 9c has a suspect for the transformer:
-# sentences get longer, and attention knows only the positions of its training. But the
-# GRU has no positions, and falls as low. So first look at what they write. Here are two
-# wrong ones of each, and what became of them:
+# few: 3.3 ± 3.0% and 1.4 ± 2.5%. Stop 9c has a suspect for the transformer: sentences
+# get longer, and attention knows only the positions of its training. But the GRU has no
+# positions, and falls as low. So first look at what they write. Here are two wrong ones
+# of each, and what became of them:
 
 x, y = test[8]
 for name in networks:
@@ -366,8 +391,8 @@ for name in networks:
     assert before[name][:, 0].min() > before[name][:, 1:].max() + 0.25
     assert before[name][:, 0].mean() > 0.6
     assert before[name][:, 1:].mean() < 0.15
-    assert right[name, "long"][:, 5:].mean() < 0.15
-    assert score[name, "long"].mean() > 0.8
+    assert right[name, "long"][:, 5].mean() < 0.3
+    assert right[name, "long"][:, 6].mean() < 0.05
 longest = max(x.shape[1] for x, _ in task.train.values()) - 1
 assert max(len(english(n)) for n in short_numbers(100, 100)) < longest
 assert len(english(55_010_007)) == 7
@@ -391,13 +416,13 @@ moved = {
 
 for places, shares in moved.items():
     note(**{f"moved_{places}": f"{spread(shares[:, 0])}%"})
-assert moved[6].mean() < moved[0].mean() - 0.15
+assert (moved[6] < moved[0] - 0.3).all()
 trained_to = min(task.train[7].x.shape[1], task.train[7].y.shape[1])
 assert 6 + max(test[4].x.shape[1], test[4].y.shape[1]) <= trained_to
 
-# Where they belong 94.8 ± 3.6% of them are right, and six positions later 25.7 ± 34.8%,
-# with each seed another. So a shift alone does harm on average, at positions that were
-# all trained: what is new is only that a sentence begins there.
+# Where they belong 99.5 ± 0.8% of them are right, and six positions later 25.7 ± 34.8%.
+# So a shift alone does harm, in every seed, at positions that were all trained: what is
+# new is only that a sentence begins there.
 
 
 # Where it fails
@@ -406,43 +431,55 @@ assert 6 + max(test[4].x.shape[1], test[4].y.shape[1]) <= trained_to
 # If it is the kind of number that is new, showing the kind must cure it. Add 1,500 of
 # the short numbers with two digits before million and 1,500 with three, and let both
 # train on for a third of the long race, from a highest rate of 0.02 (the GRU, chosen on
-# the validation numbers) and of 0.003 (the transformer, half of its rate before).
+# the validation numbers) and of 0.005 (the transformer, half of its rate before).
 
 wider = copy(task)
 wider.train = task.train | {
     8: task.pairs(short_numbers(1500, 10, part="train")),
     9: task.pairs(short_numbers(1500, 100, part="train")),
 }
+eight = {"fit": [], "exceed": []}  # as many words as were trained at most, or more
+for number in numbers(300, 8, part="test"):
+    most = max(len(english(number)), len(german(number)))
+    eight["fit" if most <= longest else "exceed"].append(number)
+asked = {
+    **{kind: brief[kind] for kind in ("two", "three")},
+    **{kind: task.pairs(some) for kind, some in eight.items()},
+    "nine": test[9],
+}
 after = {}
-for name, steps, rate in (("GRU", 80, 0.02), ("transformer", 150, 0.003)):
+for name, steps, rate in (("GRU", 80, 0.02), ("transformer", 300, 0.005)):
     how = tuned[name, "long"] | {"steps": steps, "rate": rate}
     models = train(lambda seed: runs[name, "long"][0][seed], **how, task=wider)[0]
-    after[name] = exact(models, [brief["two"], brief["three"], test[8], test[9]])
+    after[name] = exact(models, asked.values())
 
 for name, found in after.items():
-    for kind, shares in zip(("two", "three", "eight", "nine"), found.T):
+    at_first = exact(runs[name, "long"][0], asked.values())
+    for kind, shares, old in zip(asked, found.T, at_first.T):
         note(**{f"after_{name}_{kind}": f"{spread(shares)}%"})
-    note(**{f"nine_{name}": f"{spread(right[name, 'long'][:, 6])}%"})
-    two, three, eight, nine = found.mean(0)
+        note(**{f"first_{name}_{kind}": f"{spread(old)}%"})
+    two, three, fit_in, exceed, nine = found.mean(0)
     assert two > 0.6 and three > 0.5
-    assert eight < two - 0.25 and nine < three - 0.25
+    assert fit_in < two - 0.2 and nine < three - 0.25
+    assert exceed < fit_in
 
 # - short, two digits before million: 1.0 ± 1.7%, then 92.0 ± 10.6%; 1.0 ± 1.0%, then
 #   95.0 ± 4.4%
 # - short, three digits before million: 0.0 ± 0.0%, then 85.0 ± 10.5%; 0.0 ± 0.0%, then
 #   78.0 ± 6.1%
-# - all numbers of 8 digits: 3.3 ± 3.0%, then 33.3 ± 19.3%; 1.4 ± 2.5%, then 30.0 ±
-#   18.9%
-# - all numbers of 9 digits: 0.0 ± 0.0%, then 18.1 ± 13.7%; 0.0 ± 0.0%, then 1.9 ± 0.8%
+# - 8 digits, at most 13 words: 3.4 ± 3.0%, then 41.0 ± 19.6%; 4.3 ± 3.2%, then 38.9 ±
+#   14.6%
+# - 8 digits, more words: 0.0 ± 0.0%, then 25.1 ± 26.6%; 0.0 ± 0.0%, then 9.6 ± 16.7%
+# - 9 digits: 0.0 ± 0.0%, then 18.1 ± 13.7%; 0.0 ± 0.0%, then 3.8 ± 0.8%
 
 # It knows what pairs have shown it:
 
 # Pairs of the new kind cure the new kind: of the short numbers with two digits before
-# million 92.0 ± 10.6% and 95.0 ± 4.4% are right now. To all the other numbers only a
-# part is carried over: of those with eight digits 33.3 ± 19.3% and 30.0 ± 18.9% are
-# right. (Many of these are longer than any sentence of the training, so length may have
-# its part here.) You would count on from a single example. These networks do not, with
-# recurrence or without.
+# million 92.0 ± 10.6% and 95.0 ± 4.4% are right now. To the other numbers only a part
+# is carried over. Length alone is not to blame: of those with eight digits and no more
+# words than the training had 41.0 ± 19.6% and 38.9 ± 14.6% are right. (With more words
+# still fewer are, so length may have its part.) You would count on from a single
+# example. These networks do not, with recurrence or without.
 
 # So a kind of sentence needs its pairs, and somebody has to write each of them down
 # twice. Text in one language is there already, more than anyone can read. What can a

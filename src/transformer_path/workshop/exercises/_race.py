@@ -10,10 +10,10 @@ from ._functions import same_function
 
 
 def steps(answer: object) -> str:
-    """10.7: how many steps of 28 ms fit into the time of 240 of 50 ms."""
-    hint = "The time is 240 times 50 ms; how often do 28 ms go into it?"
-    same_number(answer, 240 * 50 / 28, tolerance=0.6, hint=hint)
-    return "Nearly twice the steps, but how many sentences in each?"
+    """10.7: how many steps of 11 ms fit into the time of 240 of 44 ms."""
+    hint = "The time is 240 times 44 ms; how often do 11 ms go into it?"
+    same_number(answer, 240 * 44 / 11, tolerance=0.6, hint=hint)
+    return "Four times the steps, but how many sentences in each?"
 
 
 def first_errors(answer: object) -> str:
@@ -61,7 +61,7 @@ CHECKS: dict[str, Callable[[object], str]] = {
 }
 
 WRONG: dict[str, list[object]] = {
-    "10.7": [240, 240 * 28 / 50, 240 * 50, 240 * 50 / 28 / 4, None],
+    "10.7": [240, 240 * 11 / 44, 240 * 44, 240 * 44 / 11 * 4, None],
     "10.8": [
         lambda written, target: (written != target).int().argmax(1),  # 0 where none
         lambda written, target: (written != target).sum(1),

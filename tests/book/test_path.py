@@ -379,6 +379,18 @@ def test_running_time_comes_from_the_run(book):
     assert re.search(r"1 min reading · [1-9]\d* s running", book.html("05-deep"))
 
 
+def test_code_that_is_folded_away_is_not_read(book):
+    book.write("conf.py", CONFIGURATION.replace('"off"', '"force"'))
+    lines = "x = 1\n" * 40  # four minutes, if they are shown
+    folded_away = f"```{{code-cell}}\n:tags: [hide-input]\n{lines}x\n```"
+    shown = f"```{{code-cell}}\n{lines}x\n```"
+    book.page("05-deep", stop="5", text=folded_away)
+    book.page("06-deeper", stop="6", text=shown)
+    assert book.build() == ""
+    assert ">1 min reading" in book.html("05-deep")
+    assert ">4 min reading" in book.html("06-deeper")
+
+
 def test_words_code_and_formulas_are_read_each_at_its_pace():
     prose = nodes.paragraph(
         "", "", nodes.Text("three little words"), nodes.math("", "x")

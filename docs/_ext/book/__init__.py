@@ -92,7 +92,7 @@ def _path(app: Sphinx) -> None:
     app.add_directive("path-map", maps.PathMap)
     app.add_directive("chapter-list", chapters.ChapterList)
     app.add_transform(header.KeepOutcome)
-    app.connect("doctree-read", reading_time.count)
+    app.add_transform(reading_time.CountMinutes)
     app.connect("env-updated", concepts.warn)
     app.connect("doctree-resolved", maps.draw_maps)
     app.connect("doctree-resolved", chapters.write_lists)

@@ -8,8 +8,8 @@ count. The running time is the one that MyST-NB measured.
 from collections.abc import Iterator
 
 from docutils import nodes
-from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
+from sphinx.transforms import SphinxTransform
 
 from book.blocks.boxes import folded
 
@@ -18,12 +18,17 @@ SILENT = nodes.FixedTextElement | nodes.raw | nodes.comment | nodes.Invisible
 SILENT_CLASSES = {"cell_output"}
 
 
-def count(app: Sphinx, doctree: nodes.document) -> None:
+class CountMinutes(SphinxTransform):
     """Note a page's reading time in whole minutes."""
-    metadata = app.env.metadata[app.env.current_document.docname]
-    if "stop" in metadata:
-        seconds = sum(SECONDS[kind] * number for kind, number in read(doctree))
-        metadata["reading_minutes"] = str(max(1, round(seconds / 60)))
+
+    default_priority = 895  # after what is no idea has been folded away
+
+    def apply(self, **_: object) -> None:
+        """Go through the page as it is shown."""
+        metadata = self.env.metadata[self.env.current_document.docname]
+        if "stop" in metadata:
+            seconds = sum(SECONDS[kind] * n for kind, n in read(self.document))
+            metadata["reading_minutes"] = str(max(1, round(seconds / 60)))
 
 
 def read(node: nodes.Node) -> Iterator[tuple[str, int]]:

@@ -97,7 +97,7 @@ class BytePairTokenizer:
         Which two tokens become one, in order.
     special : sequence of str
         Names of tokens that no text contains, as ``"<|endoftext|>"``. They get the last
-        numbers, which stand in :attr:`special`. A text that holds such a name is
+        numbers, which stand in ``special``. A text that holds such a name is
         encoded as any other text, so nobody can put one in from outside.
 
     Raises

@@ -16,6 +16,8 @@ Read the modules in this order; each one imports only from those before it.
 12. :mod:`transformer_path.transformer.blocks`
 13. :mod:`transformer_path.transformer.encoder_decoder`
 14. :mod:`transformer_path.transformer.recipe`
+15. :mod:`transformer_path.transformer.tokenizer`
+16. :mod:`transformer_path.transformer.tokenizer_training`
 
 What every chapter shares (data, training, figures, exercises) lies in
 :mod:`transformer_path.workshop`.

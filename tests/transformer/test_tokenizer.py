@@ -201,6 +201,7 @@ def test_a_save_that_fails_leaves_the_file_before(tmp_path):
         (lambda: BytePairTokenizer().decode([-1]), "-1 is no token; expected 0 to 255"),
         (lambda: BytePairTokenizer().decode([1.5]), "1.5 is no token"),
         (lambda: BytePairTokenizer().encode("a\ud800"), "half of a character"),
+        (lambda: [*BytePairTokenizer().encode_stream(io.StringIO("a"), 0)], "size=0"),
         (lambda: BytePairTokenizer([(b"ab", b"c")]), "merge 0 joins b'ab' and b'c'"),
         (lambda: BytePairTokenizer([], ["a", "a"]), "names a token twice"),
         (lambda: train(["abc"], 255), "vocabulary=255 must be a whole number, 256"),

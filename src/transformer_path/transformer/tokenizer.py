@@ -16,6 +16,8 @@ from typing import TextIO
 
 import regex
 
+from transformer_path.workshop._inputs import whole
+
 Pair = tuple[int, int]
 GONE = -1  # no token: it is part of the one before
 
@@ -96,9 +98,9 @@ class BytePairTokenizer:
     merges : sequence of (bytes, bytes)
         Which two tokens become one, in order.
     special : sequence of str
-        Names of tokens that no text contains, as ``"<|endoftext|>"``. They get the last
-        numbers, which stand in ``special``. A text that holds such a name is
-        encoded as any other text, so nobody can put one in from outside.
+        Names of tokens that no text is encoded as, such as ``"<|endoftext|>"``. They
+        get the last numbers, which stand in ``special``. A text that holds such a name
+        is encoded as any other text, so nobody can put one in from outside.
 
     Raises
     ------
@@ -162,8 +164,13 @@ class BytePairTokenizer:
         They are those that :meth:`encode` gives for its text. The file is read
         ``size`` characters at a time. What comes next may still change the last two
         pieces read (``'`` and ``l`` become ``'ll``), so these wait for it.
+
+        Raises
+        ------
+        ValueError
+            If ``size`` is below 1.
         """
-        rest = ""
+        rest, size = "", whole("size", size, at_least=1)
         while more := file.read(size):
             pieces = PIECE.findall(rest + more)
             rest = "".join(pieces[-2:])
@@ -187,6 +194,7 @@ class BytePairTokenizer:
                 f"{piece!r} holds half of a character, {piece[error.start]!r}, which "
                 "no file in UTF-8 can hold; read the text with errors='replace'."
             ) from None
+        # Which place holds the token before, which the one after? Merging skips places.
         before, after = [*range(-1, len(tokens) - 1)], [*range(1, len(tokens) + 1)]
         queue = list[tuple[int, int, Pair]]()
 
@@ -204,6 +212,7 @@ class BytePairTokenizer:
             behind = after[place]
             if behind == len(tokens) or (tokens[place], tokens[behind]) != pair:
                 continue  # another merge has taken one of the two
+            # The first place takes the new token, the second is skipped from now on.
             tokens[place], tokens[behind] = self.merges[pair][1], GONE
             after[place] = after[behind]
             if after[place] < len(tokens):

@@ -1,6 +1,6 @@
 """Which pairs of tokens should be written as one? Those that occur most often.
 
-The texts are cut into pieces, and equal pieces are counted once: a few ten thousand, in
+The texts are cut into pieces, and equal pieces are counted once: tens of thousands, in
 place of millions. After each merge only the pieces that held the pair are looked at.
 """
 
@@ -51,20 +51,20 @@ def train(texts: Iterable[str], vocabulary: int) -> list[tuple[bytes, bytes]]:
         pieces.update(PIECE.findall(text))
     if not pieces:
         raise ValueError("the texts are empty; byte pairs are learned from some text.")
-    letters = BytePairTokenizer()
-    tokens = letters.tokens
-    words = {piece: letters.encode(piece) for piece in pieces}
-    where = defaultdict[Pair, set[str]](set)
+    as_bytes = BytePairTokenizer()
+    tokens = [*as_bytes.tokens]
+    words = {piece: as_bytes.encode(piece) for piece in pieces}
+    where = defaultdict[Pair, set[str]](set)  # which pieces have held a pair?
     count, queue = Counter[Pair](), list[tuple[int, Pair]]()
+    change = Counter[Pair]()  # of the counts, by the last merge
     merges = list[tuple[bytes, bytes]]()
 
     def tally(piece: str, sign: int) -> None:
-        """Add the pairs of a piece to what has changed, or take them away."""
+        """Add the pairs of a piece to the change (sign 1), or take them away (-1)."""
         for pair in pairwise(words[piece]):
             change[pair] += sign * pieces[piece]
             where[pair].add(piece)
 
-    change = Counter[Pair]()
     for piece in words:
         tally(piece, 1)
     while True:
@@ -77,7 +77,7 @@ def train(texts: Iterable[str], vocabulary: int) -> list[tuple[bytes, bytes]]:
             return merges
         merges.append((tokens[best[0]], tokens[best[1]]))
         tokens.append(tokens[best[0]] + tokens[best[1]])
-        change = Counter()
+        change.clear()
         for piece in where.pop(best):
             tally(piece, -1)
             words[piece] = replaced(words[piece], best, len(tokens) - 1)

@@ -25,9 +25,8 @@ def in_which_order(answer: object) -> str:
     if not isinstance(answer, list | tuple):
         raise different(f"answer is {kind(answer)}; expected a list of texts.", hint)
     if [*answer] != expected:
-        together = all(isinstance(part, str) for part in answer)
-        lost = "" if together and "".join(answer) == "slower" else " Joined, they are "
-        lost += "not the word." if lost else ""
+        joined = "".join(map(str, answer))
+        lost = "" if joined == "slower" else " Joined, they are not the word."
         raise different(f"{[*answer]} is not what the merges give.{lost}", hint)
     return "The order decides, not the length of a token."
 

@@ -190,7 +190,8 @@ for words, right, forced, own in zip(written, same, helped, alone):
 
 
 def plain(values, digits=1):
-    return f"{np.mean(values):.{digits}f} ± {np.std(values, ddof=1):.{digits}f}"
+    said = f"{np.mean(values):.{digits}f} ± {np.std(values, ddof=1):.{digits}f}"
+    return said.replace("-", "−")
 
 
 assert (np.array(after_helped) - np.array(after_alone)).min() > 0.15

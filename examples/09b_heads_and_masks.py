@@ -449,8 +449,9 @@ class Asking(nn.Module):
 
 # Each kind learns from 500 batches of 32 fresh sequences by Adam, from four seeds, and
 # is asked about 2,000 others. The standard deviation of its first embeddings and its
-# learning rate are those with the smallest loss on further fresh sequences: of 1, 0.5,
-# 0.3 and 0.1, and of 0.001 to 0.016, in runs that are not repeated here.
+# learning rate are those with the smallest loss on further fresh sequences, in runs
+# that are not repeated here: of 1, 0.5, 0.3 and 0.1, most with two to five rates from
+# 0.001 to 0.016.
 
 TEST = 2**41  # a seed of its own
 

@@ -187,13 +187,7 @@ class BytePairTokenizer:
 
     def _merge_piece(self, piece: str) -> list[int]:
         """Merge in one piece what can be merged, the lowest rank first."""
-        try:
-            tokens = [self._numbers[bytes([byte])] for byte in piece.encode()]
-        except UnicodeEncodeError as error:
-            raise ValueError(
-                f"{piece!r} holds half of a character, {piece[error.start]!r}, which "
-                "no file in UTF-8 can hold; read the text with errors='replace'."
-            ) from None
+        tokens = [self._numbers[bytes([byte])] for byte in in_utf_8(piece)]
         # Which place holds the token before, which the one after? Merging skips places.
         before, after = [*range(-1, len(tokens) - 1)], [*range(1, len(tokens) + 1)]
         queue = list[tuple[int, int, Pair]]()
@@ -286,6 +280,17 @@ def read_merges(lines: Iterable[str]) -> list[tuple[bytes, bytes]]:
             ) from None
         merges.append((left, right))
     return merges
+
+
+def in_utf_8(text: str) -> bytes:
+    """Give the bytes of a text; refuse half of a character."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"{text!r} holds half of a character, {text[error.start]!r}, which no "
+            "file in UTF-8 can hold; read the text with errors='replace'."
+        ) from None
 
 
 def valid(tokens: Iterable[int], size: int) -> Iterator[int]:

@@ -1,0 +1,1 @@
+"""What became of the transformer: one that writes, one that reads, and what is new."""

@@ -1,0 +1,160 @@
+"""How does a language model write? It draws a token, reads it, and draws the next.
+
+Which tokens may be drawn is a matter of taste: the most probable one only (greedy), the
+k most probable (top-k), the fewest that have a share p together (top-p, nucleus), or
+those with at least a share of the best one's probability (min-p). The temperature comes
+first: below 1 it favours what is probable already.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from transformer_path.variants.gpt import GPT, Cache
+from transformer_path.workshop._inputs import whole
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taste:
+    """Which tokens may be drawn, and how boldly.
+
+    Parameters
+    ----------
+    temperature : float
+        What the logits are divided by; 0 takes the largest.
+    top_k : int, optional
+        Only the k most probable.
+    top_p : float
+        Only the fewest, beginning with the most probable, that have this share.
+    min_p : float
+        Only those with at least this share of the probability of the best.
+
+    Raises
+    ------
+    ValueError
+        If the temperature is negative or not finite, top_k is below 1, or top_p or
+        min_p lie outside 0 to 1; top_p may not be 0.
+
+    References
+    ----------
+    Top-p: Holtzman et al. (2020), "The Curious Case of Neural Text Degeneration".
+    Min-p: Nguyen et al. (2025), "Turning Up the Heat".
+    """
+
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float = 1.0
+    min_p: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.temperature < float("inf"):
+            raise ValueError(
+                f"temperature={self.temperature} must be a number from 0 (always the "
+                "most probable token) upwards."
+            )
+        if self.top_k is not None:
+            whole("top_k", self.top_k, 1)
+        if not 0 < self.top_p <= 1:
+            raise ValueError(f"top_p={self.top_p} must be above 0 and at most 1.")
+        if not 0 <= self.min_p <= 1:
+            raise ValueError(f"min_p={self.min_p} must lie between 0 and 1.")
+
+
+def probabilities(logits: Tensor, taste: Taste) -> Tensor:
+    """Give the probabilities from which the next token is drawn.
+
+    Shapes
+    ------
+    logits
+        (..., V)
+    result
+        (..., V); what may not be drawn has 0
+
+    Examples
+    --------
+    >>> logits = torch.tensor([0.5, 0.3, 0.2]).log()
+    >>> probabilities(logits, Taste(top_p=0.6))
+    tensor([0.6250, 0.3750, 0.0000])
+    """
+    if taste.temperature == 0:
+        best = logits.argmax(-1, keepdim=True)
+        return torch.zeros_like(logits).scatter(-1, best, 1.0)
+    ordered, order = (logits / taste.temperature).sort(descending=True)
+    share = ordered.softmax(-1)
+    before = share.cumsum(-1) - share  # what the more probable ones have together
+    allowed = (before < taste.top_p) & (share >= taste.min_p * share[..., :1])
+    if taste.top_k is not None:
+        allowed[..., taste.top_k :] = False
+    allowed[..., 0] = True  # whatever rounding does
+    kept = ordered.masked_fill(~allowed, -torch.inf).softmax(-1)
+    return torch.zeros_like(kept).scatter(-1, order, kept)
+
+
+@torch.no_grad()
+def generate(
+    model: GPT,
+    prompts: Sequence[Sequence[int]],
+    n: int,
+    taste: Taste | None = None,
+    *,
+    generator: Generator | None = None,
+    cached: bool = True,
+) -> list[list[int]]:
+    """Go on with texts, token by token.
+
+    Where a text outgrows the context, the model reads its last tokens only, as a text
+    of its own, and the cache is of no use any more.
+
+    Parameters
+    ----------
+    model : GPT
+        Who writes.
+    prompts : sequence of sequence of int
+        Tokens that are there already; they may be of unequal length.
+    n : int
+        How many tokens are written to each.
+    taste : Taste, optional
+        How they are drawn; as they come, if none is given.
+    generator : torch.Generator, optional
+        What decides the draws.
+    cached : bool
+        Whether keys and values are kept, or computed again for each token.
+
+    Returns
+    -------
+    list of list of int
+        The new tokens.
+
+    Raises
+    ------
+    ValueError
+        If there is no prompt, or one is empty.
+    """
+    if not prompts or not all(len(prompt) for prompt in prompts):
+        raise ValueError(
+            "a prompt is empty; each needs at least one token to go on from."
+        )
+    taste, device = taste or Taste(), model.tokens.weight.device
+    context, longest = model.sizes.context, max(map(len, prompts))
+    padded = [[0] * (longest - len(prompt)) + [*prompt] for prompt in prompts]
+    tokens = torch.tensor(padded, device=device)
+    lengths = torch.tensor([[len(prompt)] for prompt in prompts], device=device)
+    alive = torch.arange(longest, device=device) >= longest - lengths
+    training, cache = model.training, Cache() if cached else None
+    model.eval()
+    try:
+        for _ in range(whole("n", n, 0)):
+            if tokens.shape[1] > context:
+                cache = None
+            unread = context if cache is None else tokens.shape[1] - cache.length
+            new = tokens[:, -unread:]
+            logits = model(new, cache=cache, alive=alive[:, -context:])[:, -1]
+            share = probabilities(logits, taste)
+            drawn = share.multinomial(1, generator=generator)
+            tokens = torch.cat([tokens, drawn], 1)
+            alive = torch.cat([alive, torch.ones_like(drawn, dtype=torch.bool)], 1)
+    finally:
+        model.train(training)
+    return tokens[:, longest:].tolist()

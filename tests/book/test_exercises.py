@@ -166,6 +166,8 @@ def dresses(answer):
             return double(answer(*args))
 
         return [partial(prints)]
+    if isinstance(answer, list) and all(isinstance(part, str) for part in answer):
+        return [[*answer], tuple(answer)]
     if isinstance(answer, list):
         parts = [torch.as_tensor(part, dtype=torch.float64) for part in answer]
         return [
@@ -185,7 +187,9 @@ def dresses(answer):
 
 
 def shift(result):
-    """Add one to every number of a result."""
+    """Add one to every number of a result, a letter to every text."""
+    if isinstance(result, str):
+        return result + "x"
     if isinstance(result, list | tuple):
         return [shift(part) for part in result]
     return result + 1
@@ -196,6 +200,8 @@ def harm(*arguments):
     for argument in arguments:
         if isinstance(argument, list):
             return argument.pop()
+        if isinstance(argument, dict):
+            return argument.popitem()
         if isinstance(argument, Variable):
             argument.data = argument.data + 1
             return None

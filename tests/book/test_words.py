@@ -80,7 +80,7 @@ WORDS = {
     "decoding": """beam search, beam width, edit distance, greedy decoding, hypothesis,
         log-probability, model error, search error, teacher forcing""",
     "tokens": """bits per byte, byte, byte-pair encoding, merge, special token,
-        tokenizer, UTF-8""",
+        tokenizer, UTF""",
 }
 TERMS = [
     " ".join(term.split()) for words in WORDS.values() for term in words.split(",")

@@ -47,7 +47,7 @@ def learns_merges(answer: object) -> str:
         title = f"answer({words}, {n})"
         if not isinstance(given, list):
             raise different(f"{title} is {kind(given)}; expected a list of pairs.")
-        if given != wanted:
+        if [tuple(p) if isinstance(p, list) else p for p in given] != wanted:
             raise different(f"{title} is {given}, not {wanted}.{why}")
     return "Count, join, count again: that is all of it."
 

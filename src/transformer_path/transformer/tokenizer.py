@@ -6,7 +6,6 @@ writes what is frequent as one token: shorter sequences, and still any text.
 """
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from heapq import heappop, heappush
@@ -17,6 +16,7 @@ from typing import TextIO
 import regex
 
 from transformer_path.workshop._inputs import whole
+from transformer_path.workshop.checkpoints import replace
 
 Pair = tuple[int, int]
 GONE = -1  # no token: it is part of the one before
@@ -219,9 +219,7 @@ class BytePairTokenizer:
         """Write the merges and the special tokens into a file."""
         pairs = [[self.tokens[a].hex(), self.tokens[b].hex()] for a, b in self.merges]
         content = {"format": FORMAT, "merges": pairs, "special": [*self.special]}
-        temporary = Path(f"{path}.tmp{os.getpid()}")  # whole or not at all
-        temporary.write_text(json.dumps(content), encoding="utf-8")
-        os.replace(temporary, path)
+        replace(path, lambda file: file.write(json.dumps(content).encode()))
 
     @classmethod
     def load(cls, path: Path | str) -> "BytePairTokenizer":

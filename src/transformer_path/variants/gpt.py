@@ -11,7 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from transformer_path.transformer.attention import merge_heads, split_heads
+from transformer_path.transformer.attention import (
+    MultiHeadAttention,
+    merge_heads,
+    split_heads,
+)
 from transformer_path.workshop._inputs import whole
 from transformer_path.workshop.vocabulary import look_up
 
@@ -44,15 +48,21 @@ class Sizes:
 class Cache:
     """Keys and values of what a GPT has read, layer by layer.
 
-    Attributes
-    ----------
-    length : int
-        How many positions have been read.
+    Examples
+    --------
+    >>> cache = Cache()
+    >>> _ = cache.extend(0, torch.zeros(1, 2, 5, 3), torch.zeros(1, 2, 5, 3))
+    >>> cache.length
+    5
     """
 
     def __init__(self) -> None:
-        self.length = 0
         self._kept: list[tuple[Tensor, Tensor]] = []
+
+    @property
+    def length(self) -> int:
+        """How many positions have been read."""
+        return self._kept[0][0].shape[2] if self._kept else 0
 
     def extend(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         """Keep what a layer has computed; give it with all that was kept before.
@@ -95,7 +105,7 @@ class Block(nn.Module):
         super().__init__()
         d_model = sizes.d_model
         self.n_heads, self.place = sizes.n_heads, place
-        self.self_attn = nn.MultiheadAttention(d_model, sizes.n_heads, batch_first=True)
+        self.self_attn = MultiHeadAttention(d_model, sizes.n_heads)
         self.linear1 = nn.Linear(d_model, 4 * d_model)
         self.linear2 = nn.Linear(4 * d_model, d_model)
         self.norm1, self.norm2 = nn.LayerNorm(d_model), nn.LayerNorm(d_model)
@@ -126,7 +136,7 @@ class Block(nn.Module):
 class GPT(nn.Module):
     """Logits for the next token, at every position of a text.
 
-    The readout is the embedding once more, as in the paper's base model. The first
+    The readout is the embedding once more, as in the transformer of 2017. The first
     weights are GPT-2's: normal with standard deviation 0.02, and those that add to the
     residual stream smaller by the root of the number of additions.
 
@@ -153,13 +163,8 @@ class GPT(nn.Module):
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
-        for name in ("vocabulary", "context", "d_model", "n_heads", "n_layers"):
+        for name in ("vocabulary", "context", "d_model", "n_layers"):
             whole(name, getattr(sizes, name), 1)
-        if sizes.d_model % sizes.n_heads:
-            raise ValueError(
-                f"d_model={sizes.d_model} is not divisible by n_heads={sizes.n_heads}; "
-                "each head takes an equal share."
-            )
         self.sizes = sizes
         self.tokens = nn.Embedding(sizes.vocabulary, sizes.d_model)
         self.positions = nn.Embedding(sizes.context, sizes.d_model)
@@ -218,8 +223,6 @@ class GPT(nn.Module):
         x = self.dropout(look_up(self.tokens, tokens) + self.positions(positions))
         for layer in self.layers:
             x = layer(x, mask, cache)
-        if cache is not None:
-            cache.length = length
         return F.linear(self.norm(x), self.tokens.weight)
 
 

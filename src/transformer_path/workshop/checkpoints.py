@@ -7,11 +7,11 @@ and read with ``weights_only``: a checkpoint can hold no code.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from glob import escape
 from math import isclose
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -34,10 +34,15 @@ def save(parts: Mapping[str, Any], path: Path | str) -> None:
     ...     load(Path(folder, "run.pt"), {"seed": 1})["step"]
     7
     """
+    replace(path, lambda file: torch.save(dict(parts), file))
+
+
+def replace(path: Path | str, fill: Callable[[IO[bytes]], object]) -> None:
+    """Write a file, whole or not at all: ``fill`` gets what takes the place of it."""
     temporary = Path(f"{path}.tmp{os.getpid()}")
     try:
         with temporary.open("wb") as file:
-            torch.save(dict(parts), file)
+            fill(file)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

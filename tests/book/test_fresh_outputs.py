@@ -42,6 +42,15 @@ def test_only_the_pages_that_import_a_changed_module_run(book):
     assert "ten is 10" in book.html("middle.html")
 
 
+def test_what_a_package_says_of_itself_runs_no_page(book):
+    book.write("src/tiny/__init__.py", '"""Numbers."""')
+    book.build()
+    book.change("src/tiny/__init__.py", "Numbers", "A few numbers")
+    assert book.build().ran == set()
+    book.write("src/tiny/__init__.py", '"""Numbers."""\nimport math')
+    assert book.build().ran == {"middle", "other"}
+
+
 def test_a_page_that_pastes_is_written_again(book):
     book.build()
     assert "Pasted 5." in book.html("index.html")

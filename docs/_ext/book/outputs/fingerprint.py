@@ -16,6 +16,7 @@ A file of the project that is in none of these cannot be opened by a cell
 (``ipython_kernel_config``), nor a module that is imported by a computed name.
 """
 
+import ast
 import hashlib
 import json
 import os
@@ -87,7 +88,19 @@ def fingerprint(
 def _hash(path: Path) -> str:
     if not path.is_file():
         return "is missing"  # the cell that opens it says so
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    content = path.read_bytes()
+    if path.name == "__init__.py" and _only_says(content):
+        content = b""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _only_says(module: bytes) -> bool:
+    """Whether a package's own module is a docstring alone: no output depends on it."""
+    try:
+        body = ast.parse(module).body
+    except SyntaxError:
+        return False
+    return ast.get_docstring(ast.Module(body, [])) is not None and len(body) == 1
 
 
 def _code(notebook: NotebookNode) -> list[NotebookNode]:

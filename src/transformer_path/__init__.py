@@ -18,8 +18,9 @@ Read the modules in this order; each one imports only from those before it.
 14. :mod:`transformer_path.transformer.recipe`
 15. :mod:`transformer_path.transformer.tokenizer`
 16. :mod:`transformer_path.transformer.tokenizer_training`
-17. :mod:`transformer_path.variants.gpt`
-18. :mod:`transformer_path.variants.generation`
+17. :mod:`transformer_path.variants.corpus`
+18. :mod:`transformer_path.variants.gpt`
+19. :mod:`transformer_path.variants.generation`
 
 What every chapter shares (data, training, figures, exercises) lies in
 :mod:`transformer_path.workshop`.

@@ -9,7 +9,7 @@ PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 SPHINX := $(BIN)/sphinx-build -c . -d $(BUILD)/doctrees -j 2
 
 .DEFAULT_GOAL := help
-.PHONY: help check html live test examples elsewhere linkcheck clean
+.PHONY: help check html live test examples scripts elsewhere linkcheck clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s  %s\n", $$1, $$2}' Makefile
@@ -32,6 +32,9 @@ test: check html  ## all of that, then the tests of the pages and of the built b
 
 examples: html  ## write examples/: the chapters, and their numbers, as scripts
 	PYTHONPATH=src:docs/_ext $(BIN)/python -m book.forms
+
+scripts: html  ## run every script of examples/, and compare its numbers with its page's
+	EVERY_SCRIPT=1 $(PYTEST) tests/book/test_forms.py -k script_gives
 
 elsewhere: html  ## build as on an old processor, and compare the numbers
 	PYTHONPATH=src:docs/_ext $(BIN)/python -m book.outputs.elsewhere

@@ -76,6 +76,7 @@ def _outputs(app: Sphinx) -> None:
     app.connect("doctree-read", checks.check_run)
     app.connect("doctree-read", reading.end)
     app.connect("doctree-read", said.end_page)
+    app.connect("env-updated", said.give_back)
     app.connect("env-updated", whole.to_write)
     app.connect("build-finished", checks.sum_up)
     app.connect("build-finished", fresh.tidy)

@@ -13,13 +13,17 @@ counted.
 
 import logging
 import os
+from collections.abc import Sequence
+from functools import partial
 from multiprocessing import Value
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from time import monotonic
 
+from sphinx import builders
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
+from sphinx.util.parallel import make_chunks
 
 from book.outputs.fresh import kept_outputs
 
@@ -37,10 +41,16 @@ class Progress:
         """Count the pages that will run, and share them fairly among the workers."""
         runs = {d for d in docnames if kept_outputs(env, d) is False}
         self.waiting = runs
-        # Sphinx cuts the list into one piece a worker: give each its part of the work,
-        # dealt back and forth, since later pages run longer.
-        docnames.sort(key=lambda docname: (docname not in runs, docname))
-        docnames[:] = dealt(docnames, max(app.parallel, 1))
+        # Sphinx hands out a dozen pages at a time, and one worker idles while the other
+        # runs the last dozen. A page that runs is a piece of its own, later ones first:
+        # they run longer.
+        docnames.sort(key=lambda docname: docname not in runs)
+        docnames[: len(runs)] = sorted(runs, reverse=True)
+        setattr(builders, "make_chunks", partial(pieces, alone=len(runs)))  # noqa: B010
+
+    def give_back(self, _: Sphinx, __: BuildEnvironment) -> None:
+        """Let Sphinx cut what it writes as it likes."""
+        setattr(builders, "make_chunks", make_chunks)  # noqa: B010
 
     def start_page(self, app: Sphinx, docname: str, content: list[str]) -> None:
         """Say that a page starts to run."""
@@ -58,21 +68,20 @@ class Progress:
             say(app, f"    ran {docname} in {seconds:.0f} s, {left} to go")
 
 
-def dealt(names: list[str], players: int) -> list[str]:
-    """Deal the names back and forth, and give the players' hands one after the other.
+def pieces(names: Sequence[str], workers: int, *, alone: int) -> list[Sequence[str]]:
+    """Cut a list for workers: the first ones singly, the others as Sphinx does.
+
+    Sphinx hands out as many pieces as there are workers, and then goes on from the end
+    of the list: so the order is turned round from there.
 
     Examples
     --------
-    >>> dealt(["a", "b", "c", "d", "e"], 2)
-    ['a', 'd', 'e', 'b', 'c']
+    >>> pieces(["a", "b", "c", "d", "e", "f"], 2, alone=3)
+    [['a'], ['b'], ['f'], ['e'], ['d'], ['c']]
     """
-    turns = 2 * players
-    return [
-        name
-        for player in range(players)
-        for i, name in enumerate(names)
-        if i % turns in (player, turns - 1 - player)
-    ]
+    rest: list[Sequence[str]] = make_chunks(names[alone:], workers)
+    wanted = [*([name] for name in names[:alone]), *rest]
+    return [*wanted[:workers], *reversed(wanted[workers:])]
 
 
 def _add_one(counter: "Synchronized[int]") -> int:

@@ -81,6 +81,8 @@ WORDS = {
         log-probability, model error, search error, teacher forcing""",
     "tokens": """bits per byte, byte, byte-pair encoding, merge, special token,
         tokenizer, UTF""",
+    "gpt": """bigram, context window, decoder-only, GELU, GPT, language model,
+        perplexity""",
 }
 TERMS = [
     " ".join(term.split()) for words in WORDS.values() for term in words.split(",")

@@ -4,8 +4,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
 from ._compare import same_number
-from ._functions import call
+from ._functions import call, same_function
 from ._words import different, kind
 
 Pair = tuple[str, str]
@@ -52,6 +56,37 @@ def learns_merges(answer: object) -> str:
     return "Count, join, count again: that is all of it."
 
 
+def parameters_of_gpt2(answer: object) -> str:
+    """11.4: how many numbers the smallest GPT-2 learns."""
+    hint = "Count the tied readout once: 50,257 C + 1,024 C + 12 layers + a norm."
+    same_number(answer, 124_439_808, tolerance=1e-6, hint=hint)
+    return "The published 124 million; a third of them are the tokens' vectors."
+
+
+def guesses_that_are_left(answer: object) -> str:
+    """11.5: among how many equal guesses one chooses at 2.2 bits a byte."""
+    hint = "Bits per token first; n equal choices cost log2(n) bits."
+    same_number(answer, 2 ** (2.2 * 2.15), tolerance=0.02, hint=hint)
+    return "This number is called perplexity; it depends on how text is cut."
+
+
+def moves_the_text_by_one(answer: object) -> str:
+    """11.6: a function answer(logits, tokens) that returns the loss of a window."""
+    generator = torch.Generator().manual_seed(0)
+    cases = []
+    for rows, length, size in [(1, 2, 3), (2, 5, 4), (3, 4, 7)]:
+        logits = torch.randn(rows, length, size, generator=generator)
+        tokens = torch.randint(size, (rows, length), generator=generator)
+        cases.append((2 * logits, tokens))
+    hint = "The logits at t are a guess at token t + 1; the last ones guess nothing."
+    same_function(answer, _next, cases, hint=hint, tolerance=1e-5)
+    return "Moved by one: that is all the labels a language model needs."
+
+
+def _next(logits: Tensor, tokens: Tensor) -> Tensor:
+    return F.cross_entropy(logits[:, :-1].flatten(0, 1), tokens[:, 1:].flatten())
+
+
 def _merges(
     words: Mapping[str, int],
     n: int,
@@ -87,6 +122,9 @@ CHECKS: dict[str, Callable[[object], str]] = {
     "11.1": price_of_a_vocabulary,
     "11.2": in_which_order,
     "11.3": learns_merges,
+    "11.4": parameters_of_gpt2,
+    "11.5": guesses_that_are_left,
+    "11.6": moves_the_text_by_one,
 }
 
 WRONG: dict[str, list[object]] = {
@@ -110,6 +148,25 @@ WRONG: dict[str, list[object]] = {
         lambda words, n: ["".join(pair) for pair in _merges(words, n)],
         lambda words: words,
         lambda _words, _n: None,
+        3,
+    ],
+    "11.4": [
+        124_439_808 + 50_257 * 768,
+        124_439_808 - 1024 * 768,
+        12 * 12 * 768**2,
+        "124M",
+        None,
+    ],
+    "11.5": [2**2.2, 2.2 * 2.15, 2 ** (2.2 / 2.15), None, "26"],
+    "11.6": [
+        lambda logits, tokens: F.cross_entropy(logits.flatten(0, 1), tokens.flatten()),
+        lambda logits, tokens: _next(logits, tokens) * (tokens.shape[1] - 1),
+        lambda logits, tokens: F.cross_entropy(
+            logits[:, 1:].flatten(0, 1), tokens[:, :-1].flatten()
+        ),
+        lambda logits, tokens: _next(logits.softmax(-1), tokens),
+        lambda logits, _tokens: logits,
+        lambda _logits, _tokens: None,
         3,
     ],
 }

@@ -104,7 +104,7 @@ def test_ctrl_c_before_the_first_step(place, capsys, monkeypatch):
 
     monkeypatch.setattr(program, "_parts", interrupted)
     assert main(["train", "--text", "cat.txt", *SMALL]) == 130
-    assert capsys.readouterr().err == "\nStopped.\n"
+    assert capsys.readouterr().err == "Stopped.\n"
 
 
 def test_it_writes_on_and_past_the_context(trained, capsys):

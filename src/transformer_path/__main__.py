@@ -35,6 +35,10 @@ from transformer_path.workshop.terminal import print_anywhere
 SAMPLE = 40  # tokens of a sample
 
 
+class Stopped(KeyboardInterrupt):
+    """A run was stopped, and this is how to go on."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line asks; give the exit code.
 
@@ -57,8 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         print(f"error: {_reason(error)}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("\nStopped.", file=sys.stderr)
+    except KeyboardInterrupt as stopped:
+        print(stopped if isinstance(stopped, Stopped) else "Stopped.", file=sys.stderr)
         return 130
     return 0
 
@@ -177,9 +181,8 @@ def _gently(folder: Path) -> Iterator[Callable[[], bool]]:
         yield lambda: asked
     except KeyboardInterrupt:
         kept = "Saved" if (folder / RUN).exists() else "Nothing was lost"
-        words = f"\n{kept}: the same command goes on with the run in {folder}."
-        print(words, file=sys.stderr)
-        raise
+        words = f"{kept}: the same command goes on with the run in {folder}."
+        raise Stopped(words) from None
     finally:
         signal.signal(signal.SIGINT, before)
 

@@ -134,6 +134,16 @@ def test_it_writes_on_and_past_the_context(trained, capsys):
     assert capsys.readouterr().out == "\n\n"
 
 
+def test_ctrl_c_while_it_writes(trained, capsys, monkeypatch):
+    def pieces(*_, **__):
+        yield "x"
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Writer, "write", pieces)
+    assert main(["generate", "--from", str(trained), "--prompt=the"]) == 130
+    assert capsys.readouterr() == ("thex\n", "Stopped.\n")
+
+
 def test_it_shows_each_piece_at_once(trained, monkeypatch):
     seen = []
 

@@ -119,9 +119,11 @@ def generate(options: argparse.Namespace) -> None:
     prompt = writer.opening() if options.prompt is None else options.prompt
     pieces = writer.write(prompt, options.n, taste, generator=generator)
     print(prompt, end="", flush=True)
-    for piece in pieces:
-        print(piece, end="", flush=True)
-    print()
+    try:
+        for piece in pieces:
+            print(piece, end="", flush=True)
+    finally:
+        print()
 
 
 def _parts(paths: Sequence[str] | None) -> tuple[own_text.Parts, str]:

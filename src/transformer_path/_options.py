@@ -58,7 +58,7 @@ def _add_train(command: argparse.ArgumentParser) -> None:
         "--minutes",
         type=float,
         metavar="N",
-        help=f"how long to train (default: {MINUTES:g})",
+        help=f"how long to train, looks not counted (default: {MINUTES:g})",
     )
     much.add_argument("--steps", type=int, metavar="N", help="how many steps to take")
     kinds, words = ("pairs", "bytes", "characters"), _told("pairs of bytes, or others")

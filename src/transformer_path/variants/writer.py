@@ -40,7 +40,7 @@ def end_of(tokenizer: Tokenizer) -> int:
     Raises
     ------
     ValueError
-        If a tokenizer of byte pairs does not have :data:`END` as its last token.
+        If a tokenizer of byte pairs does not have ``END`` as its last token.
     """
     if isinstance(tokenizer, CharacterTokenizer):
         return len(tokenizer)
@@ -61,7 +61,7 @@ class Writer:
     model : GPT
         Its vocabulary is the tokenizer's, and a token for the end of a text.
     tokenizer : BytePairTokenizer or CharacterTokenizer
-        Byte pairs with :data:`END` as their last token, or characters.
+        Byte pairs with ``END`` as their last token, or characters.
     about : mapping
         Numbers and texts: how it was trained, and how well it knows what it has not
         read.

@@ -136,12 +136,12 @@ def test_it_writes_on_and_past_the_context(trained, capsys):
 
 def test_ctrl_c_while_it_writes(trained, capsys, monkeypatch):
     def pieces(*_, **__):
-        yield "x"
+        yield " cat"
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Writer, "write", pieces)
     assert main(["generate", "--from", str(trained), "--prompt=the"]) == 130
-    assert capsys.readouterr() == ("thex\n", "Stopped.\n")
+    assert capsys.readouterr() == ("the cat\n", "Stopped.\n")
 
 
 def test_it_shows_each_piece_at_once(trained, monkeypatch):

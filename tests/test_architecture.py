@@ -27,6 +27,7 @@ def modules():
 
 LESSONS = {name: file for name, file in modules() if name in LISTED}
 WORKSHOP = {name: file for name, file in modules() if name.startswith("workshop")}
+PROGRAM = {name: file for name, file in modules() if name.startswith("_")}  # not taught
 
 
 def imports(file):
@@ -59,7 +60,7 @@ def test_the_docstring_lists_every_module_that_is_taught():
     taught = {
         name
         for name, _ in modules()
-        if name and not is_room(name) and not name.startswith("workshop")
+        if name and not is_room(name) and not name.startswith(("workshop", "_"))
     }
     assert set(LISTED) == taught
 
@@ -142,15 +143,15 @@ def too_long(text):
                 yield f"the body of {node.name} has {lines} lines of code"
 
 
-@pytest.mark.parametrize("name", [*LESSONS, *WORKSHOP])
+@pytest.mark.parametrize("name", [*LESSONS, *WORKSHOP, *PROGRAM])
 def test_a_file_fits_in_the_head(name):
-    text = (LESSONS | WORKSHOP)[name].read_text(encoding="utf-8")
+    text = (LESSONS | WORKSHOP | PROGRAM)[name].read_text(encoding="utf-8")
     assert not list(too_long(text))
 
 
-@pytest.mark.parametrize("name", [*LESSONS, *WORKSHOP])
+@pytest.mark.parametrize("name", [*LESSONS, *WORKSHOP, *PROGRAM])
 def test_nothing_is_squeezed_to_fit(name):
-    text = (LESSONS | WORKSHOP)[name].read_text(encoding="utf-8")
+    text = (LESSONS | WORKSHOP | PROGRAM)[name].read_text(encoding="utf-8")
     assert not re.search(r"#\s*fmt:\s*(skip|off)", text)
 
 

@@ -81,6 +81,9 @@ WORDS = {
         log-probability, model error, search error, teacher forcing""",
     "tokens": """bits per byte, byte, byte-pair encoding, merge, special token,
         tokenizer, UTF""",
+    "encoders": """BERT, encoder, masked language model, mask token""",
+    "images as tokens": """class token, data augmentation, inductive bias,
+        patch embedding, vision transformer""",
 }
 TERMS = [
     " ".join(term.split()) for words in WORDS.values() for term in words.split(",")

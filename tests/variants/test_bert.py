@@ -176,7 +176,8 @@ def check_masked(module):
     assert same == pytest.approx(0.1, abs=5 * (0.09 / total) ** 0.5)
     assert len(strange) / total == pytest.approx(0.1, abs=5 * (0.09 / total) ** 0.5)
     assert strange.float().mean() == pytest.approx(mask / 2, abs=50)
-    assert strange.min() >= 0 and strange.max() < mask
+    assert strange.min() >= 0
+    assert strange.max() < mask
     two = module.masked(tokens % 2, 2, generator=by_seed())  # few: a third shows
     gone = (two.tokens == 2)[two.targets != IGNORED].float().mean().item()
     assert gone == pytest.approx(0.8, abs=5 * (0.16 / total) ** 0.5)
@@ -250,7 +251,10 @@ def check_all(module):
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [
-        ("if mask is None:\n            mask = torch", "if False:\n            mask = t"),
+        (
+            "if mask is None:\n            mask = torch",
+            "if False:\n            mask = t",
+        ),
         ("x = layer(x, mask)", "x = layer(x)"),
         ("x = layer(x, mask)", "x = layer(x, mask.T)"),
         ("self.norm(x)", "x"),
@@ -259,7 +263,10 @@ def check_all(module):
         ("| (fate >= 0.9), strange", ", strange"),
         ("torch.randint(mask,", "torch.randint(mask + 1,"),
         ("max(1, round(share * tokens.shape[1]))", "max(1, int(0.1 * len(tokens[0])))"),
-        ("tokens.masked_fill(~chosen, IGNORED)", "hidden.masked_fill(~chosen, IGNORED)"),
+        (
+            "tokens.masked_fill(~chosen, IGNORED)",
+            "hidden.masked_fill(~chosen, IGNORED)",
+        ),
         ("order[:, :n]", "torch.arange(n).expand(len(order), n)"),
         ("where(~chosen | ", "where("),
     ],

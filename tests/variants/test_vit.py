@@ -133,7 +133,8 @@ def test_without_positions_the_order_of_the_patches_is_not_seen():
     cut = images.unflatten(3, (3, 2)).unflatten(2, (3, 2))  # (B, C, h, P, w, P)
     order = torch.tensor([2, 0, 1])
     mixed = cut[:, :, order][..., order, :].flatten(4).flatten(2, 3)
-    assert mixed.shape == images.shape and not torch.equal(mixed, images)
+    assert mixed.shape == images.shape
+    assert not torch.equal(mixed, images)
     assert (model(images) - model(mixed)).abs().max() > 1e-3
     model.positions.data.zero_()
     torch.testing.assert_close(model(images), model(mixed), **EXACT)

@@ -30,8 +30,8 @@ class Masked(NamedTuple):
 class BERT(GPT):
     """Logits for the token at each position, from the text on both sides of it.
 
-    The network is that of :class:`~transformer_path.variants.gpt.GPT`, weight by weight;
-    what differs is who sees whom. (The published BERT normalises after each sum, adds
+    The network is :class:`~transformer_path.variants.gpt.GPT`, weight by weight; what
+    differs is who sees whom. (The published BERT normalises after each sum, adds
     a layer before the readout, and reads two sentences at a time.)
 
     Parameters

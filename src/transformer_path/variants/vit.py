@@ -43,7 +43,8 @@ def patches(images: Tensor, size: int) -> Tensor:
             f"{size} by {size}; expected (B, C, H, W), with H and W multiples of "
             f"{size}."
         )
-    x = images.unflatten(3, (-1, size)).unflatten(2, (-1, size))  # (B, C, h, P, w, P)
+    x = torch.unflatten(images, 3, (-1, size))  # (B, C, H, w, P)
+    x = torch.unflatten(x, 2, (-1, size))  # (B, C, h, P, w, P)
     return x.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)  # (B, N, C·P·P)
 
 

@@ -40,7 +40,8 @@ def hides(answer: object) -> str:
 
 def _two_prices(p: Tensor) -> Tensor:
     def bits(p: Tensor) -> Tensor:
-        return torch.special.entr(p).sum() / torch.tensor(2.0).log()
+        found: Tensor = torch.special.entr(p).sum() / torch.tensor(2.0).log()
+        return found
 
     both = bits(p)
     return torch.stack([both, 2 * both - bits(p.sum(0)) - bits(p.sum(1))])
@@ -109,7 +110,7 @@ CHECKS: dict[str, Callable[[object], str]] = {
 
 
 def _everything_hidden(
-    tokens: Tensor, chosen: Tensor, fate: Tensor, strange: Tensor, mask: int
+    tokens: Tensor, chosen: Tensor, _fate: Tensor, _strange: Tensor, mask: int
 ) -> Tensor:
     return torch.stack(
         [tokens.masked_fill(chosen, mask), tokens.masked_fill(~chosen, -100)]
@@ -157,7 +158,7 @@ WRONG: dict[str, list[object]] = {
         lambda tokens, chosen, fate, strange, mask: _hidden(
             tokens, chosen, 1 - fate, strange, mask
         ),
-        lambda tokens, chosen, fate, strange, mask: tokens,
+        lambda tokens, *_: tokens,
         3,
     ],
     "12.3": [
@@ -165,21 +166,21 @@ WRONG: dict[str, list[object]] = {
         lambda p: _two_prices(p) * torch.tensor(2.0).log(),
         lambda p: _two_prices(p)[0].expand(2),
         lambda p: -(p * p.log2()).sum().expand(2),
-        lambda p: None,
+        lambda _: None,
     ],
     "12.4": [196**2, 197, 196, 785**2, 14**2, None],
     "12.5": [
         _columns_first,
         _channels_last,
         lambda images, size: images.unflatten(2, (-1, size)),
-        lambda images, size: images.flatten(1),
+        lambda images, _: images.flatten(1),
         3,
     ],
     "12.6": [
         _without_itself,
         lambda x, first, w_q, w_k, w_v: _gathered(x, first, w_k, w_q, w_v),
         lambda x, first, w_q, w_k, w_v: _gathered(x, first, w_q, w_k, w_v)[:, None],
-        lambda x, first, w_q, w_k, w_v: (x @ w_v).mean(1),
+        lambda x, *weights: (x @ weights[-1]).mean(1),
         None,
     ],
 }

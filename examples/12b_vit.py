@@ -207,7 +207,7 @@ for name in ("CNN", "MLP", "ViT, 4 tokens"):
     mixed[name] = accuracies(found, permuted(images.test))
 
 fig, ax = plots.figure(4.9, 2.6)
-plots.dots(ax, right, "attention", hollow=mixed)
+plots.dots(ax, right, "ink", hollow=mixed)
 _ = ax.set(xlabel="accuracy")
 
 counted = [sum(p.numel() for p in build(0).parameters()) for build, _ in kinds.values()]

@@ -1,7 +1,7 @@
 """What if a network may read in both directions? It learns from words that are missing.
 
 Who sees what comes next cannot be asked for it. So some tokens are hidden, and the
-network guesses them from all the others (:cite:t:`devlin2019bert`, Section 3.1).
+network guesses them from all the others (:cite:t:`devlin2019bert`).
 """
 
 from typing import NamedTuple
@@ -46,7 +46,7 @@ class BERT(GPT):
 
     References
     ----------
-    :cite:t:`devlin2019bert`, Section 3.
+    :cite:t:`devlin2019bert`.
 
     Examples
     --------
@@ -138,7 +138,7 @@ def masked(
 
     References
     ----------
-    :cite:t:`devlin2019bert`, Section 3.1 and Appendix A.1.
+    :cite:t:`devlin2019bert`; each row gets as many as in its authors' own code.
 
     Examples
     --------

@@ -23,6 +23,8 @@ Read the modules in this order; each one imports only from those before it.
 19. :mod:`transformer_path.variants.generation`
 20. :mod:`transformer_path.variants.writer`
 21. :mod:`transformer_path.variants.pretraining`
+22. :mod:`transformer_path.variants.bert`
+23. :mod:`transformer_path.variants.vit`
 
 What every chapter shares (data, training, figures, exercises) lies in
 :mod:`transformer_path.workshop`.

@@ -83,6 +83,9 @@ WORDS = {
         tokenizer, UTF""",
     "gpt": """bigram, context window, decoder-only, GELU, GPT, language model,
         perplexity""",
+    "encoders": """BERT, encoder, masked language model, mask token""",
+    "images as tokens": """class token, data augmentation, inductive bias,
+        patch embedding, vision transformer""",
 }
 TERMS = [
     " ".join(term.split()) for words in WORDS.values() for term in words.split(",")

@@ -14,6 +14,7 @@ from transformer_path.transformer.attention import merge_heads, split_heads
 from transformer_path.variants import three_minutes
 from transformer_path.variants.corpus import next_token_loss, windows
 from transformer_path.variants.gpt import Sizes
+from transformer_path.variants.llama import rotate
 from transformer_path.variants.three_minutes import (
     Grams,
     Sprinter,
@@ -106,6 +107,14 @@ def test_attention_written_out_equals_torchs():
 def test_a_broken_attention_is_noticed(right, wrong):
     with pytest.raises(AssertionError):
         check_attention(broken_copy(three_minutes, right, wrong))
+
+
+def test_turned_is_rotation_with_the_pairs_in_another_place():
+    x = random(2, 3, 7, 10)
+    apart = torch.cat([x[..., 0::2], x[..., 1::2]], -1)
+    found = turned(apart, angles(9, 10)[:, :7].double()).unflatten(-1, (2, 5))
+    expected = rotate(x, torch.arange(7))
+    torch.testing.assert_close(found.mT.flatten(-2), expected, rtol=1e-6, atol=1e-6)
 
 
 def test_turned_products_depend_on_the_distance_alone():

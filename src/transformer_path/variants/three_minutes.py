@@ -200,7 +200,19 @@ def angles(length: int, d_head: int) -> Tensor:
 
 
 def turned(x: Tensor, turns: Tensor) -> Tensor:
-    """Turn pairs of features by the angles of their position (RoPE), (B, H, T, D)."""
+    """Turn pairs of features by the angles of their position (RoPE).
+
+    As :func:`~transformer_path.variants.llama.rotate`, but for two things that save
+    time: a pair is a number of the first half and one of the second, and cosines and
+    sines are computed once.
+
+    Shapes
+    ------
+    x, result
+        (B, H, T, D)
+    turns
+        (2, T, D / 2), of :func:`angles`
+    """
     cos, sin = turns.to(x.dtype)
     first, second = x.chunk(2, -1)
     return torch.cat([first * cos - second * sin, first * sin + second * cos], -1)

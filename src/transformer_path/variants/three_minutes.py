@@ -225,9 +225,8 @@ class Together(nn.Module):
     --------
     One is sure of the first token, one of the second; together they cannot say:
 
-    >>> one, other = (lambda x: torch.tensor([[[9.0, 0.0]]])), (
-    ...     lambda x: torch.tensor([[[0.0, 9.0]]])
-    ... )
+    >>> one = lambda tokens: torch.tensor([[[9.0, 0.0]]])
+    >>> other = lambda tokens: torch.tensor([[[0.0, 9.0]]])
     >>> Together([one, other])(torch.tensor([[0]])).exp()
     tensor([[[0.5000, 0.5000]]])
     """
@@ -247,7 +246,7 @@ def optimizers(
     *,
     lr: float = 0.02,
     rest_lr: float = 0.003,
-    table_lr: float = 0.01,
+    table_lr: float = 0.03,
     half: bool = False,
 ) -> list[Optimizer]:
     """Give each kind of weight the optimiser that fits it.

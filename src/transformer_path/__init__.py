@@ -25,6 +25,8 @@ Read the modules in this order; each one imports only from those before it.
 21. :mod:`transformer_path.variants.pretraining`
 22. :mod:`transformer_path.variants.bert`
 23. :mod:`transformer_path.variants.vit`
+24. :mod:`transformer_path.variants.llama`
+25. :mod:`transformer_path.variants.three_minutes`
 
 What every chapter shares (data, training, figures, exercises) lies in
 :mod:`transformer_path.workshop`.

@@ -19,8 +19,10 @@ from transformer_path.networks.optimization import (
     clip_norm,
     cosine,
     momentum,
+    muon,
     nesterov,
     one_cycle,
+    orthogonalized,
     rmsprop,
     sgd,
     warmup,
@@ -185,6 +187,170 @@ def test_the_gradient_is_left_as_it_was():
         optimizer.step()
         optimizer.step()
         assert torch.equal(w.grad, g)
+
+
+# ---- matrices: against torch's Muon, and what it is for -----------------------------
+
+
+def walk_over_matrices(make, shape, steps=6, seed=0):
+    """Go down a curved landscape of two matrices, and keep every place on the way."""
+    weights = [random(*shape, seed=seed), random(*shape[::-1], seed=seed + 1)]
+    weights = [w.requires_grad_() for w in weights]
+    optimizer, places = make(weights), []
+    for step in range(steps):
+        optimizer.zero_grad()
+        target = random(shape[0], shape[0], seed=100 + step)
+        (weights[0] @ weights[1] - target).pow(4).mean().backward()
+        optimizer.step()
+        places += [w.detach().clone() for w in weights]
+    return places
+
+
+def exact_muon(**settings):
+    """Give torch's Muon without its rounding: it computes in bfloat16 inside."""
+
+    def make(weights):
+        theirs = torch.optim.Muon(weights, **settings)
+        inner = theirs.step
+
+        def step():
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(torch.Tensor, "bfloat16", lambda x: x)
+                inner()
+
+        theirs.step = step
+        return theirs
+
+    return make
+
+
+has_muon = pytest.mark.skipif(
+    not hasattr(torch.optim, "Muon"), reason="torch has Muon since 2.9"
+)
+
+
+def check_muon(module, cases=((2, 3), (7, 5), (3, 3), (1, 4))):
+    for shape in cases:
+        for lr, beta, decay in ((0.02, 0.95, 0.0), (0.1, 0.5, 0.3)):
+            rule = partial(module.muon, beta=beta)
+            make = partial(module.Descent, rule=rule, lr=lr, weight_decay=decay)
+            found = walk_over_matrices(make, shape)
+            theirs = exact_muon(lr=lr, momentum=beta, weight_decay=decay)
+            torch.testing.assert_close(
+                found, walk_over_matrices(theirs, shape), **EXACT
+            )
+
+
+@has_muon
+def test_muon_equals_torchs_step_for_step():
+    check_muon(optimization)
+
+
+@has_muon
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("beta: float = 0.95,\n    dtype", "beta: float = 0.9,\n    dtype"),
+        (
+            "direction = nesterov(g, memory, beta)",
+            "direction = momentum(g, memory, beta)",
+        ),
+        ("g.shape[-2] / g.shape[-1])", "g.shape[-1] / g.shape[-2])"),
+        ("sqrt(max(1, g.shape[-2]", "(max(1, g.shape[-2]"),
+        ("-4.7750", "-4.7751"),
+        ("steps: int = 5", "steps: int = 6"),
+        ("square = x @ x.mT", "square = x.mT @ x"),
+    ],
+)
+def test_a_broken_muon_is_noticed(right, wrong):
+    with pytest.raises((AssertionError, RuntimeError)):
+        check_usual_muon(broken_copy(optimization, right, wrong))
+
+
+def check_usual_muon(module):
+    make = partial(module.Descent, rule=module.muon, lr=0.02)
+    theirs = exact_muon(lr=0.02, weight_decay=0.0)
+    for shape in ((5, 7), (7, 2)):
+        torch.testing.assert_close(
+            walk_over_matrices(make, shape), walk_over_matrices(theirs, shape), **EXACT
+        )
+
+
+@has_muon
+def test_the_usual_settings_are_those_of_torchs_muon():
+    check_usual_muon(optimization)
+
+
+@has_muon
+def test_in_bfloat16_muon_goes_as_far_from_torchs_as_that_rounds():
+    """Torch's rounds in another order; both come as close to the exact one."""
+    g = random(16, 24).float()
+    exact = muon(g, {})
+    w = torch.zeros(16, 24, requires_grad=True)
+    w.grad = g.clone()
+    torch.optim.Muon([w], lr=1.0, weight_decay=0.0).step()
+    rounded = muon(g, {}, dtype=torch.bfloat16)
+    assert rounded.dtype == torch.float32
+    assert 1e-4 < (rounded - exact).abs().max() < 0.03
+    assert (-w.detach() - exact).abs().max() < 0.03
+
+
+@settings(**QUICK)
+@given(rows=st.integers(1, 9), columns=st.integers(1, 9), seed=st.integers(0, 50))
+def test_orthogonalised_all_singular_values_lie_around_one(rows, columns, seed):
+    u, _, v = torch.linalg.svd(random(rows, columns, seed=seed), full_matrices=False)
+    values = torch.logspace(0, -1.5, min(rows, columns)).double()
+    found = orthogonalized(u * values @ v)
+    inside = u.mT @ found @ v.mT  # the same directions, so a diagonal remains
+    assert (inside - inside.diagonal().diag()).abs().max() < 1e-9
+    assert inside.diagonal().min() > 0.68
+    assert inside.diagonal().max() < 1.21
+    exact = u @ v
+    assert (found - exact).norm() <= 0.33 * exact.norm()
+
+
+def test_a_stack_of_matrices_is_as_one_after_the_other():
+    g, memories, one = random(3, 5, 7), [{}, {}, {}], {}
+    for _ in range(3):
+        found = muon(g, one)
+        each = [muon(g[n], memories[n]) for n in range(3)]
+        torch.testing.assert_close(found, torch.stack(each), **EXACT)
+        g = g + found
+
+
+def test_muon_turns_with_rows_and_with_columns_and_does_not_see_the_scale():
+    g = random(5, 7)
+    left, right = (torch.linalg.qr(random(n, n, seed=n)).Q for n in (5, 7))
+    found = muon(left @ (1000 * g) @ right, {})
+    torch.testing.assert_close(found, left @ muon(g, {}) @ right, **EXACT)
+
+
+def test_where_nothing_is_to_be_done_muon_does_nothing():
+    assert not muon(torch.zeros(2, 3), {}).any()
+
+
+def test_matrices_by_muon_and_the_rest_by_adam():
+    model = network()
+    matrices = [p for p in model.parameters() if p.dim() == 2]
+    rest = [p for p in model.parameters() if p.dim() != 2]
+    both = [Descent(matrices, muon, lr=0.05), Descent(rest, adam, lr=0.03)]
+    batch = minibatches(Examples(random(13, 3), torch.arange(13) % 5), 13)
+    losses = fit(model, batch, optimizer=both, steps=60, schedule=cosine)["train_loss"]
+    assert losses[-1] < losses[0] - 0.5  # the last row is the mean of all steps
+
+
+def test_muon_refuses_what_is_no_matrix():
+    w = torch.zeros(7, requires_grad=True)
+    w.grad = torch.ones(7)
+    message = re.escape(
+        "a parameter of shape (7,) is no matrix; give muon the matrices and adam the "
+        "rest: fit(..., optimizer=[Descent(matrices, muon, lr=0.02), Descent(rest, "
+        "adam, lr=0.003)])."
+    )
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        Descent([w], muon, lr=0.1).step()
+    with pytest.raises(ValueError, match=r"^beta=1.0 is out of range"):
+        Descent([w], partial(muon, beta=1.0), lr=0.1)
 
 
 # ---- with the loop of the book -------------------------------------------------------

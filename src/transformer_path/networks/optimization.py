@@ -1,7 +1,7 @@
 """How does one walk downhill faster than by the gradient alone?
 
 A *rule* makes a direction of a gradient and of what it remembers of the gradients
-before, :func:`sgd` to :func:`adam`. :class:`Descent` walks along it. Beside them stand
+before, :func:`sgd` to :func:`muon`. :class:`Descent` walks along it. Beside them stand
 the other things that are done to a step: a *schedule* scales its learning rate in the
 course of a run, and :func:`clip_norm` shortens gradients that are too long.
 
@@ -10,7 +10,7 @@ The conventions and the defaults are those of :mod:`torch.optim`.
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from math import cos, inf, pi
+from math import cos, inf, pi, sqrt
 from typing import Any
 
 import torch
@@ -136,6 +136,95 @@ def adam(
     return direction
 
 
+def muon(
+    g: Tensor,
+    memory: Memory,
+    beta: float = 0.95,
+    dtype: torch.dtype | None = None,
+) -> Tensor:
+    """Follow Nesterov's momentum, turned to a matrix that moves all directions alike.
+
+    For the weights of layers; what is no matrix, and embeddings and readout, are
+    better given to :func:`adam`. Equals :class:`torch.optim.Muon`, which orthogonalises
+    in ``torch.bfloat16``.
+
+    Parameters
+    ----------
+    beta : float
+        The share of the last step's direction that is kept.
+    dtype : torch.dtype, optional
+        The type to orthogonalise in; that of the gradient, if nothing is said.
+
+    Shapes
+    ------
+    g, result
+        (..., R, C): a matrix from C numbers to R, or a stack of such matrices
+
+    Raises
+    ------
+    ValueError
+        If ``beta`` is not in [0, 1), or the parameter is no matrix.
+
+    References
+    ----------
+    :cite:t:`jordan2024muon`.
+
+    Examples
+    --------
+    The gradient moves one direction 1000 times as far as the other, the step does not:
+
+    >>> g = torch.tensor([[1000.0, 0.0], [0.0, 1.0]])
+    >>> step = muon(g, {})
+    >>> bool(0.5 < step[0, 0] / step[1, 1] < 2)
+    True
+    """
+    if g.dim() < 2:
+        raise ValueError(
+            f"a parameter of shape {tuple(g.shape)} is no matrix; give muon the "
+            "matrices and adam the rest: fit(..., optimizer=[Descent(matrices, muon, "
+            "lr=0.02), Descent(rest, adam, lr=0.003)])."
+        )
+    direction = nesterov(g, memory, beta)
+    longer = sqrt(max(1, g.shape[-2] / g.shape[-1]))
+    alike = orthogonalized(direction.to(dtype or g.dtype)).to(g.dtype)
+    return longer * alike
+
+
+def orthogonalized(matrix: Tensor, steps: int = 5) -> Tensor:
+    """Bring the singular values of a matrix close to 1, and keep its directions.
+
+    For a matrix U S Vᵀ it gives about U Vᵀ, without a decomposition: divided by its
+    length it has no singular value above 1, and each step of *Newton-Schulz* takes all
+    of them, s, to a·s + b·s³ + c·s⁵. These a, b and c lift the small ones fast, 3.4
+    times a step, and do not end at 1: after five steps, what was above 0.0016 lies
+    between 0.68 and 1.21.
+
+    Shapes
+    ------
+    matrix, result
+        (..., R, C)
+
+    References
+    ----------
+    :cite:t:`jordan2024muon`, whose a, b and c these are.
+
+    Examples
+    --------
+    >>> matrix = torch.randn(5, 11, generator=torch.Generator().manual_seed(0))
+    >>> found = torch.linalg.svdvals(orthogonalized(matrix))
+    >>> bool(0.68 < found.min()), bool(found.max() < 1.21)
+    (True, True)
+    """
+    a, b, c = 3.4445, -4.7750, 2.0315
+    tall = matrix.shape[-2] > matrix.shape[-1]
+    x: Tensor = matrix.mT if tall else matrix  # the smaller square of the two
+    x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
+    for _ in range(steps):
+        square = x @ x.mT
+        x = a * x + (b * square + c * square @ square) @ x
+    return x.mT if tall else x
+
+
 class Descent(torch.optim.Optimizer):
     """Walk against the direction that a rule gives; equals torch's optimisers.
 
@@ -146,8 +235,8 @@ class Descent(torch.optim.Optimizer):
     rule : callable
         From a gradient and the memory of one parameter, a dictionary that it may write
         to, to a direction: :func:`sgd`, :func:`momentum`, :func:`nesterov`,
-        :func:`rmsprop`, :func:`adam` or your own. Other settings than the usual:
-        ``partial(adam, betas=(0.9, 0.99))``.
+        :func:`rmsprop`, :func:`adam`, :func:`muon` or your own. Other settings than
+        the usual: ``partial(adam, betas=(0.9, 0.99))``.
     lr : float
         The learning rate.
     l2 : float
@@ -192,7 +281,9 @@ class Descent(torch.optim.Optimizer):
         l2: float = 0.0,
         weight_decay: float = 0.0,
     ) -> None:
-        rule(torch.zeros(1), {})  # a wrong setting is told now, not at the first step
+        rule(
+            torch.zeros(1, 1), {}
+        )  # a wrong setting is told now, not at the first step
         self.rule = rule
         told = {"lr": lr, "l2": l2, "weight_decay": weight_decay, "rule": _name(rule)}
         super().__init__(parameters, told)

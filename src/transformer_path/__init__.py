@@ -21,6 +21,9 @@ Read the modules in this order; each one imports only from those before it.
 17. :mod:`transformer_path.variants.corpus`
 18. :mod:`transformer_path.variants.gpt`
 19. :mod:`transformer_path.variants.generation`
+20. :mod:`transformer_path.variants.llama`
+21. :mod:`transformer_path.variants.mixture`
+22. :mod:`transformer_path.variants.lora`
 
 What every chapter shares (data, training, figures, exercises) lies in
 :mod:`transformer_path.workshop`.

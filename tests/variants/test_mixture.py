@@ -1,5 +1,7 @@
 """A mixture against a loop over tokens and experts; what its balance says."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 from broken import broken_copy
@@ -142,6 +144,15 @@ def test_llama_takes_it():
     (logits.square().mean() + 0.01 * worth).backward()
     assert all(m.router.weight.grad.any() for m in model.modules()
                if isinstance(m, Mixture))  # fmt: skip
+
+
+def test_it_can_be_copied_after_a_step():
+    layer, x = built(mixture, 5, 4, 2), numbers(2, 3, 5)
+    found = layer(x)
+    (found.sum() + layer.imbalance).backward()
+    other = deepcopy(layer)
+    assert torch.equal(other(x), found)
+    assert layer.imbalance.requires_grad
 
 
 def test_another_expert_can_be_had():

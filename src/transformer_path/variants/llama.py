@@ -23,7 +23,7 @@ Keep = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 class RMSNorm(nn.Module):
     """Scale the features of each example to a mean square of 1; no mean is taken away.
 
-    Equals :class:`torch.nn.RMSNorm`.
+    Equals :class:`torch.nn.RMSNorm` with the same ``eps``.
 
     Parameters
     ----------

@@ -7,6 +7,7 @@ work is distributed unevenly.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -92,6 +93,10 @@ class Mixture(nn.Module):
             answers = weights[rows, places, None] * expert(tokens[rows])
             result = result.index_add(0, rows, answers)
         return result.view_as(x)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copy and save it without the graph that its imbalance hangs on."""
+        return self.__dict__ | {"imbalance": self.imbalance.detach()}
 
 
 def imbalance(shares: Tensor, chosen: Tensor) -> Tensor:

@@ -24,6 +24,9 @@ class Mixture(nn.Module):
     would be 1 whatever the router says, and the router would learn nothing: there an
     expert counts with its share among all of them, as in the Switch transformer.
 
+    After each call ``layer.imbalance`` holds the :func:`imbalance` of the tokens seen
+    last: to be added to the loss, times a small number.
+
     Parameters
     ----------
     d_model : int
@@ -34,12 +37,6 @@ class Mixture(nn.Module):
         How many of them a token asks.
     expert : callable
         From d_model to a feedforward network.
-
-    Attributes
-    ----------
-    imbalance : Tensor
-        Of the tokens seen last, :func:`imbalance`; to be added to the loss, times a
-        small number.
 
     Raises
     ------

@@ -23,7 +23,7 @@ Keep = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 class RMSNorm(nn.Module):
     """Scale the features of each example to a mean square of 1; no mean is taken away.
 
-    Equals :class:`torch.nn.RMSNorm`.
+    Equals :class:`torch.nn.RMSNorm` with the same ``eps``.
 
     Parameters
     ----------
@@ -325,7 +325,7 @@ class Llama(nn.Module):
         From d_model to what works at each position alone.
     attention : callable
         From d_model and n_heads to an :class:`Attention`; its options are set by
-        :func:`functools.partial`.
+        ``functools.partial``.
     places : callable, optional
         From context and d_model to a module that gives, for positions, what is added to
         the tokens; ``nn.Embedding`` learns it.

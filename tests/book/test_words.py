@@ -81,6 +81,8 @@ WORDS = {
         log-probability, model error, search error, teacher forcing""",
     "tokens": """bits per byte, byte, byte-pair encoding, merge, special token,
         tokenizer, UTF""",
+    "sampling": """cache, greedy decoding, key-value cache, KV cache, min-p, nucleus,
+        sampling, temperature, top-k, top-p""",
 }
 TERMS = [
     " ".join(term.split()) for words in WORDS.values() for term in words.split(",")

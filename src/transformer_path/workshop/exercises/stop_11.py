@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 
+from . import _sampling
 from ._compare import same_number
 from ._functions import call
 from ._words import different, kind
@@ -87,6 +88,7 @@ CHECKS: dict[str, Callable[[object], str]] = {
     "11.1": price_of_a_vocabulary,
     "11.2": in_which_order,
     "11.3": learns_merges,
+    **_sampling.CHECKS,
 }
 
 WRONG: dict[str, list[object]] = {
@@ -112,4 +114,5 @@ WRONG: dict[str, list[object]] = {
         lambda _words, _n: None,
         3,
     ],
+    **_sampling.WRONG,
 }

@@ -10,8 +10,6 @@ from ._compare import same_number, same_tensor
 from ._functions import call, same_function
 from ._words import different, kind
 
-Kept = tuple[Tensor, Tensor]
-
 
 def bytes_of_a_cache(answer: object) -> str:
     """11.7: bytes of the cache of 32 layers of width 4,096, for 8,192 tokens."""
@@ -52,6 +50,8 @@ def attends_with_a_cache(answer: object) -> str:
                 hint,
             )
         result, kept = given
+        expected = torch.stack([key, value])[:, :, : n + 1]
+        same_tensor(kept, expected, hint=hint, name=f"what is kept at position {n}")
         same_tensor(result, whole[:, n], hint=hint, name=f"the result at position {n}")
     return "Five steps, one key and one value each, and the same as all at once."
 
@@ -76,21 +76,20 @@ def _step(
     query: Tensor,
     key: Tensor,
     value: Tensor,
-    kept: Kept | None,
+    kept: Tensor | None,
     *,
     scaled: bool = True,
     values: bool = True,
     keeps: bool = True,
-) -> tuple[Tensor, Kept]:
+) -> tuple[Tensor, Tensor]:
     """Attend from one new position, or do so with one thing wrong."""
-    keys, all_values = key[:, None], value[:, None]
-    if kept is not None and keeps:
-        keys = torch.cat([kept[0], keys], 1)
-        all_values = torch.cat([kept[1], all_values], 1)
+    new = torch.stack([key, value])[:, :, None]  # (2, B, 1, D)
+    both = new if kept is None or not keeps else torch.cat([kept, new], 2)
+    keys, all_values = both
     scores = (keys @ query[:, :, None])[..., 0]  # (B, T)
     weights = (scores / query.shape[-1] ** 0.5 if scaled else scores).softmax(-1)
     result = (weights[:, None] @ (all_values if values else keys))[:, 0]
-    return result, (keys, all_values)
+    return result, both
 
 
 CHECKS: dict[str, Callable[[object], str]] = {
@@ -100,7 +99,13 @@ CHECKS: dict[str, Callable[[object], str]] = {
 }
 
 WRONG: dict[str, list[object]] = {
-    "11.7": [32 * 8192 * 4096 * 2, 2 * 32 * 8192 * 4096, 2 * 8192 * 4096 * 2, None, "4"],
+    "11.7": [
+        32 * 8192 * 4096 * 2,
+        2 * 32 * 8192 * 4096,
+        2 * 8192 * 4096 * 2,
+        None,
+        "4",
+    ],
     "11.8": [
         lambda p, share: _nucleus(p, share, reached=False),
         lambda p, share: _nucleus(p, share, again=False),
@@ -114,7 +119,7 @@ WRONG: dict[str, list[object]] = {
         lambda query, key, value, kept: _step(query, key, value, kept, values=False),
         lambda query, key, value, kept: _step(query, key, value, kept, keeps=False),
         lambda query, key, value, kept: _step(query, key, value, kept)[0],
-        lambda query, key, value, kept: (value, kept),
+        lambda query, key, value, kept: (_step(query, key, value, kept)[0], kept),
         lambda _query, _key, _value, _kept: None,
         3,
     ],

@@ -19,6 +19,7 @@ from book.figures.stepper import themed
 from transformer_path.learning import supervised
 from transformer_path.sequences.convolution import convolve
 from transformer_path.transformer.attention import attention
+from transformer_path.variants.generation import Taste, probabilities
 from transformer_path.workshop import plots
 
 STATIC = Path(__file__).parents[2] / "docs" / "_static"
@@ -80,6 +81,13 @@ def compare_attention(engine, scores, seen, scale):
     close(run(engine, "entropy", found.tolist()), torch.special.entr(shares).sum())
 
 
+def compare_sampler(engine, logits, temperature, k, p, m):
+    logits = sorted(logits, reverse=True)
+    taste = Taste(temperature=temperature, top_k=k, top_p=p, min_p=m)
+    expected = probabilities(torch.tensor(logits, dtype=torch.float64), taste)
+    close(run(engine, "sampled", logits, temperature, k, p, m), expected)
+
+
 def close(found, expected):
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
 
@@ -105,6 +113,17 @@ def test_scores_have_the_attention_of_the_package(scores, scale, pattern):
     compare_attention(ENGINE, scores, [True, *seen[1:]], scale)
 
 
+@given(
+    lists,
+    st.floats(0.125, 4),
+    st.integers(1, 12),
+    st.sampled_from([0.07, 0.5, 0.93, 1.0]),
+    st.sampled_from([0.0, 0.13, 0.71]),
+)
+def test_a_token_is_drawn_as_by_the_package(logits, temperature, k, p, m):
+    compare_sampler(ENGINE, logits, temperature, k, p, m)
+
+
 BROKEN = [  # the slip, and where it must show
     ("[2 * mean(error.map", "[mean(error.map", "line"),
     ("e * x[n])), 2 * mean(error)]", "e)), 2 * mean(error)]", "line"),
@@ -121,7 +140,14 @@ BROKEN = [  # the slip, and where it must show
     ("share * values[n]", "share + values[n]", "attention"),
     ("share && share * Math.log(share)", "share * Math.log(share)", "attention"),
     ("-sum(shares", "sum(shares", "attention"),
+    ("mathematics.softmax(logits, temperature)", "mathematics.softmax(logits)", "cold"),
+    ("n < k &&", "n <= k &&", "top-k"),
+    ("before < p", "before + share < p", "top-p"),
+    ("share >= m * shares[0]", "share >= m", "min-p"),
+    ("share / total", "share", "top-k"),
+    ("(n < k && (p >= 1", "(n < k || (p >= 1", "top-k"),
 ]
+FOUR = [2.0, 1.5, 0.3, -1.0]
 CASES = {
     "line": lambda engine: compare_line(engine, 0.7, -1.3, [0.5, 1.5, 4.0]),
     "softmax": lambda engine: compare_softmax(engine, [1000.0, 999.0, 2.0], 0.5, 1),
@@ -129,6 +155,10 @@ CASES = {
     "attention": lambda engine: compare_attention(
         engine, [2.0, 3, -1], [True, True, False], 2.0
     ),
+    "cold": lambda engine: compare_sampler(engine, FOUR, 0.5, 4, 1.0, 0.0),
+    "top-k": lambda engine: compare_sampler(engine, FOUR, 1.0, 2, 1.0, 0.0),
+    "top-p": lambda engine: compare_sampler(engine, FOUR, 1.0, 4, 0.6, 0.0),
+    "min-p": lambda engine: compare_sampler(engine, FOUR, 1.0, 4, 1.0, 0.5),
 }
 
 

@@ -86,6 +86,8 @@ WORDS = {
     "encoders": """BERT, encoder, masked language model, mask token""",
     "images as tokens": """class token, data augmentation, inductive bias,
         patch embedding, vision transformer""",
+    "sampling": """cache, greedy decoding, key-value cache, KV cache, min-p, nucleus,
+        sampling, temperature, top-k, top-p""",
 }
 TERMS = [
     " ".join(term.split()) for words in WORDS.values() for term in words.split(",")

@@ -20,6 +20,7 @@ PAGES = {
     "convolution": "06a-convolution",
     "attention": "09a-self-attention",
     "alignment": "08b-attention",
+    "sampler": "11c-sampling",
 }
 POINTED = ["alignment"]  # they have words to point at, the others handles to drag
 every = pytest.mark.parametrize("kind", PAGES, ids=str, indirect=True)

@@ -55,6 +55,21 @@ def test_probabilities_are_those_of_the_definitions(taste, seed):
     check(generation, taste, seed)
 
 
+def check_extremes(module):
+    """No tail is cut off by rounding, and nothing is too cold to be a number."""
+    logits = torch.tensor([[0.0, -20.0, -90.0], [3.0, 3.0, -torch.inf]])
+    found = module.probabilities(logits, module.Taste())
+    torch.testing.assert_close(found, logits.softmax(-1), rtol=1e-5, atol=0)
+    for cold in (1e-9, 1e-38, 1e-46, 1e-300):
+        found = module.probabilities(logits, module.Taste(temperature=cold))
+        wanted = torch.tensor([[1.0, 0, 0], [0.5, 0.5, 0]])
+        torch.testing.assert_close(found, wanted, rtol=0, atol=0)
+
+
+def test_as_they_come_is_the_softmax_and_the_coldest_the_largest():
+    check_extremes(generation)
+
+
 def built(context=12):
     with seeded(0):
         model = GPT(
@@ -153,7 +168,9 @@ def test_a_prompt_has_a_token(prompts):
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [
-        ("logits / taste.temperature", "logits * taste.temperature"),
+        ("below / max", "below * max"),
+        ("below / max(taste.temperature, coldest)", "logits / taste.temperature"),
+        ("if taste.top_p < 1:", "if True:"),
         ("before < taste.top_p", "before + share < taste.top_p"),
         ("share >= taste.min_p * share[..., :1]", "share >= taste.min_p"),
         ("taste.top_k :] =", "taste.top_k + 1 :] ="),
@@ -167,6 +184,7 @@ def test_a_broken_copy_is_caught(right, wrong):
 
 
 def check_some(module):
+    check_extremes(module)
     tastes = [Taste(temperature=0), Taste(temperature=2.0, top_k=3), Taste(min_p=0.3)]
     for taste in [*tastes, Taste(top_p=0.6), Taste()]:
         check(module, taste, 1)

@@ -24,6 +24,20 @@ var mathematics = (() => {
       return powers.map((power) => power / total);
     },
 
+    /* What the next token is drawn from: logits, the largest first, over a temperature; of
+       them the first k, those before which less than p lies, and none below m times the
+       first. The others get 0. */
+    sampled(logits, temperature, k, p, m) {
+      const shares = mathematics.softmax(logits, temperature);
+      const kept = shares.map((share, n) => {
+        const before = sum(shares.slice(0, n));
+        return n === 0 || (n < k && (p >= 1 || before < p) && share >= m * shares[0])
+          ? share : 0;
+      });
+      const total = sum(kept);
+      return kept.map((share) => share / total);
+    },
+
     /* Minus the logarithm of the right class's probability. */
     crossEntropy(logits, label, temperature = 1) {
       const shifted = logits.map((z) => (z - Math.max(...logits)) / temperature);

@@ -81,10 +81,16 @@ def probabilities(logits: Tensor, taste: Taste) -> Tensor:
     if taste.temperature == 0:
         best = logits.argmax(-1, keepdim=True)
         return torch.zeros_like(logits).scatter(-1, best, 1.0)
-    ordered, order = (logits / taste.temperature).sort(descending=True)
+    # The largest is moved to 0: however cold, nothing overflows to the same infinity.
+    below = logits - logits.amax(-1, keepdim=True)
+    coldest = torch.finfo(logits.dtype).tiny
+    scaled = below / max(taste.temperature, coldest)
+    ordered, order = scaled.sort(descending=True)
     share = ordered.softmax(-1)
-    before = share.cumsum(-1) - share  # what the more probable ones have together
-    allowed = (before < taste.top_p) & (share >= taste.min_p * share[..., :1])
+    allowed = share >= taste.min_p * share[..., :1]
+    if taste.top_p < 1:  # else rounding would cut off the end of the tail
+        before = share.cumsum(-1) - share  # what the more probable ones have together
+        allowed &= before < taste.top_p
     if taste.top_k is not None:
         allowed[..., taste.top_k :] = False
     allowed[..., 0] = True  # whatever rounding does

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from . import _sampling
 from ._compare import same_number
 from ._functions import call, same_function
 from ._words import different, kind
@@ -125,6 +126,7 @@ CHECKS: dict[str, Callable[[object], str]] = {
     "11.4": parameters_of_gpt2,
     "11.5": guesses_that_are_left,
     "11.6": moves_the_text_by_one,
+    **_sampling.CHECKS,
 }
 
 WRONG: dict[str, list[object]] = {
@@ -169,4 +171,5 @@ WRONG: dict[str, list[object]] = {
         lambda _logits, _tokens: None,
         3,
     ],
+    **_sampling.WRONG,
 }

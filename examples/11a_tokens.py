@@ -418,4 +418,4 @@ note(german_4096=f"{in_german:.1f}", own=f"{len(own)}", german_own=f"{in_own:.1f
 
 # To say that, a model has to read what stands before, all of it, and at every position.
 # The encoder–decoder can write, but it answers another text. What is left of it, when
-# there is only one?
+# there is only one? That is GPT.

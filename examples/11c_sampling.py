@@ -27,10 +27,9 @@ script.start()
 # taken, if you want text that is right and not always the same? And, since the model
 # reads everything again for each token: must it?
 
-# We need a writer. A GPT is the decoder of the transformer without the bridge: tokens
-# in, a causal mask, a score for every token out. This one is small, two layers of width
-# 128, and reads 128 tokens. It learns from the training files of Python's own library,
-# cut into 1,024 tokens.
+# We need a writer. This GPT has two layers of width 128, and a context window of 128
+# tokens. It learns from the training files of Python's own library, cut into 1,024
+# tokens.
 
 import ast
 import math

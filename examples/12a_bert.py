@@ -86,9 +86,9 @@ from transformer_path.workshop.training import fit, seeded
 # Proof
 # =====
 
-# Without a mask, this must be torch's encoder. With a causal mask it must be our GPT,
-# which you find in the package beside it: same weights, same logits, same gradients. So
-# all that separates the two is who may look at whom.
+# Without a mask, this must be torch's encoder. With a causal mask it must be our GPT:
+# same weights, same logits, same gradients. So all that separates the two is who may
+# look at whom.
 
 sizes = Sizes(vocabulary=11, context=9, d_model=12, n_heads=3, n_layers=2)
 with seeded(0):

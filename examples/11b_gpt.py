@@ -28,8 +28,6 @@ script.start()
 
 import lzma
 import time
-from collections import Counter
-from itertools import pairwise
 
 import numpy as np
 import torch

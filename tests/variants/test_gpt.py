@@ -214,10 +214,13 @@ def test_sizes_fit(wrong, message):
         ("self.norm(x), self.tokens", "x, self.tokens"),
         ("key, value = cache.extend(self.place, key, value)", "cache"),
         ("cat([old_key, key], 2)", "cat([key, old_key], 2)"),
-        ("places <= places[before:, None]", "places <= places[:now, None]"),
+        (
+            "places <= places[before:, None]",
+            "places <= places[: length - before, None]",
+        ),
         ("earlier & alive[:, None, None]", "earlier"),
-        ("[:, before:]  # (B, T)", "[:, :now]"),
-        ("(alive.cumsum(1) - 1)", "(alive.cumsum(1) * 0 + places)"),
+        ("[:, before:]  # (B, T)", "[:, : length - before]"),
+        ("(alive.cumsum(1) - 1)", "(alive.cumsum(1) * 0 + torch.arange(shape[1]))"),
     ],
 )
 def test_a_broken_copy_is_caught(right, wrong):

@@ -171,13 +171,7 @@ class GPT(nn.Module):
         self.dropout = nn.Dropout(sizes.dropout)
         self.layers = nn.ModuleList(Block(sizes, n) for n in range(sizes.n_layers))
         self.norm = nn.LayerNorm(sizes.d_model)
-        for name, weight in self.named_parameters():
-            if weight.dim() == 2:
-                adds = name.endswith(("out_proj.weight", "linear2.weight"))
-                smaller = (2 * sizes.n_layers) ** 0.5 if adds else 1
-                nn.init.normal_(weight, std=0.02 / smaller)
-            elif name.endswith("bias"):
-                nn.init.zeros_(weight)
+        draw(self, sizes.n_layers, adds=("out_proj.weight", "linear2.weight"))
 
     def forward(
         self, tokens: Tensor, *, cache: Cache | None = None, alive: Tensor | None = None
@@ -201,8 +195,7 @@ class GPT(nn.Module):
             If the text is longer than the context, or empty, or a token is unknown.
         """
         before = 0 if cache is None else cache.length
-        batch, now = _checked(tokens)
-        length = before + now
+        length = before + checked(tokens)[1]
         if length > self.sizes.context:
             raise ValueError(
                 f"a text of {length} tokens, {before} of them read before; the context "
@@ -212,21 +205,26 @@ class GPT(nn.Module):
         earlier = places <= places[before:, None]  # (T, S)
         mask, positions = earlier if before else None, places[before:]
         if alive is not None:
-            if alive.dtype != torch.bool or alive.shape != (batch, length):
-                raise ValueError(
-                    f"alive of shape {tuple(alive.shape)} and type {alive.dtype}; "
-                    f"expected ({batch}, {length}), bool."
-                )
+            positions = among_alive(alive, (len(tokens), length))[:, before:]  # (B, T)
             # Where padding stands, nothing may be looked at: the answer there is 0.
             mask = earlier & alive[:, None, None]  # (B, 1, T, S)
-            positions = (alive.cumsum(1) - 1).clamp(min=0)[:, before:]  # (B, T)
         x = self.dropout(look_up(self.tokens, tokens) + self.positions(positions))
         for layer in self.layers:
             x = layer(x, mask, cache)
         return F.linear(self.norm(x), self.tokens.weight)
 
 
-def _checked(tokens: Tensor) -> torch.Size:
+def draw(model: nn.Module, n_layers: int, adds: tuple[str, ...]) -> None:
+    """Draw first weights as GPT-2's; ``adds`` names what adds to the stream."""
+    for name, weight in model.named_parameters():
+        if weight.dim() >= 2:
+            smaller = (2 * n_layers) ** 0.5 if name.endswith(adds) else 1
+            nn.init.normal_(weight, std=0.02 / smaller)
+        elif name.endswith("bias"):
+            nn.init.zeros_(weight)
+
+
+def checked(tokens: Tensor) -> torch.Size:
     """Give the shape of a batch of tokens that is none too short."""
     if tokens.dim() != 2 or not tokens.numel():
         raise ValueError(
@@ -234,3 +232,13 @@ def _checked(tokens: Tensor) -> torch.Size:
             "with at least one token."
         )
     return tokens.shape
+
+
+def among_alive(alive: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Count the real tokens of padded texts: their positions, (B, S)."""
+    if alive.dtype != torch.bool or alive.shape != shape:
+        raise ValueError(
+            f"alive of shape {tuple(alive.shape)} and type {alive.dtype}; expected "
+            f"{shape}, bool."
+        )
+    return (alive.cumsum(1) - 1).clamp(min=0)

@@ -13,7 +13,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from transformer_path.transformer.attention import merge_heads, split_heads
-from transformer_path.variants.gpt import Cache, Sizes
+from transformer_path.variants.gpt import (
+    Cache,
+    Sizes,
+    among_alive,
+    checked,
+    draw,
+)
 from transformer_path.workshop._inputs import whole
 from transformer_path.workshop.vocabulary import look_up
 
@@ -377,17 +383,7 @@ class Llama(nn.Module):
             for _ in range(sizes.n_layers)
         )
         self.norm = norm(width)
-        self._draw()
-
-    def _draw(self) -> None:
-        """Draw the first weights as GPT-2's."""
-        smaller = (2 * self.sizes.n_layers) ** 0.5
-        for name, weight in self.named_parameters():
-            if weight.dim() >= 2:
-                adds = name.endswith(("out.weight", "down.weight"))
-                nn.init.normal_(weight, std=0.02 / smaller if adds else 0.02)
-            elif name.endswith("bias"):
-                nn.init.zeros_(weight)
+        draw(self, sizes.n_layers, adds=("out.weight", "down.weight"))
 
     def forward(
         self, tokens: Tensor, *, cache: Cache | None = None, alive: Tensor | None = None
@@ -419,30 +415,20 @@ class Llama(nn.Module):
 
     def _embed(self, tokens: Tensor, before: int, alive: Tensor | None) -> Tensor:
         """Look tokens up, and add what the places are to be told apart by."""
-        if tokens.dim() != 2 or not tokens.numel():
-            raise ValueError(
-                f"tokens of shape {tuple(tokens.shape)}; expected (B, T), texts as "
-                "rows, with at least one token."
-            )
-        wanted = tokens.shape[0], before + tokens.shape[1]
-        if alive is not None and (alive.dtype != torch.bool or alive.shape != wanted):
-            raise ValueError(
-                f"alive of shape {tuple(alive.shape)} and type {alive.dtype}; expected "
-                f"{wanted}, bool."
-            )
+        positions = torch.arange(before + checked(tokens)[1], device=tokens.device)
+        if alive is not None:
+            positions = among_alive(alive, (len(tokens), len(positions)))  # (B, S)
         x = look_up(self.tokens, tokens)
         if self.places is None:
             return x
-        if wanted[1] > self.sizes.context:
+        length = positions.shape[-1]
+        if length > self.sizes.context:
             raise ValueError(
-                f"a text of {wanted[1]} tokens, {before} of them read before; there "
-                f"are places for {self.sizes.context}. Give the last of them, without "
-                "a cache."
+                f"a text of {length} tokens, {before} of them read before; there are "
+                f"places for {self.sizes.context}. Give the last of them, without a "
+                "cache."
             )
-        positions = torch.arange(before, wanted[1], device=tokens.device)  # (T,)
-        if alive is not None:
-            positions = (alive.cumsum(1) - 1).clamp(min=0)[:, before:]  # (B, T)
-        added: Tensor = self.places(positions)
+        added: Tensor = self.places(positions[..., before:])  # (T, C) or (B, T, C)
         return x + added
 
 

@@ -25,6 +25,12 @@ kernel_environment = {
     "OPENBLAS_NUM_THREADS": "1",
     "TQDM_DISABLE": "1",
 }
+# What nearly every page imports, or what it uses does: imported once for all of them.
+kernel_imports = [
+    "ipykernel.kernelapp",
+    "matplotlib.pyplot",
+    "torch._dynamo",  # by the first step of any of torch's optimisers
+]
 
 project = "transformer-path"
 author = META["authors"][0]["name"]

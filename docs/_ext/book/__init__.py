@@ -24,7 +24,7 @@ from book.board import leaderboard
 from book.figures import explorable, links, stepper, themed
 from book.forms import install, three
 from book.maths import font, mathml
-from book.outputs import checks, complete, fresh, progress
+from book.outputs import checks, complete, fresh, progress, warm
 from book.path import chapters, concepts, finished, glossary, header, maps, reading_time
 from book.reference import accessible, api_fields, inventories
 
@@ -59,6 +59,7 @@ def _version() -> int:
 
 def _outputs(app: Sphinx) -> None:
     app.add_config_value("kernel_environment", {}, "", [dict])
+    app.add_config_value("kernel_imports", [], "", [list])
     app.add_config_value("fresh_source_root", "src", "", [str])
     progress.quieten()
     whole, reading, said = complete.Completeness(), fresh.Reading(), progress.Progress()
@@ -70,6 +71,7 @@ def _outputs(app: Sphinx) -> None:
     app.connect("env-purge-doc", fresh.forget)
     app.connect("env-before-read-docs", whole.read)
     app.connect("env-before-read-docs", said.plan)
+    app.connect("env-before-read-docs", fresh.warm_up)
     app.connect("source-read", reading.start)
     app.connect("source-read", said.start_page)
     app.add_transform(checks.CheckOutputs)
@@ -77,8 +79,10 @@ def _outputs(app: Sphinx) -> None:
     app.connect("doctree-read", reading.end)
     app.connect("doctree-read", said.end_page)
     app.connect("env-updated", said.give_back)
+    app.connect("env-updated", warm.NURSERY.end)
     app.connect("env-updated", whole.to_write)
     app.connect("build-finished", checks.sum_up)
+    app.connect("build-finished", warm.NURSERY.end)
     app.connect("build-finished", fresh.tidy)
     app.connect("build-finished", whole.finish)
     app.connect("build-finished", progress.say_where, priority=900)

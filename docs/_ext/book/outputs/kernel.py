@@ -14,8 +14,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ipykernel.kernelspec import make_ipkernel_cmd
 from sphinx.environment import BuildEnvironment
+
+from book.outputs.warm import NURSERY
 
 CONFIGURATION = Path(__file__).with_name("ipython_kernel_config.py")
 PASSED = ("PATH", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT")  # change no output
@@ -42,12 +43,13 @@ def hashed(env: BuildEnvironment) -> dict[str, str]:
 def environment(env: BuildEnvironment, may_read: Iterable[Path]) -> dict[str, str]:
     """Give the whole environment of a kernel, and make the folders it names."""
     folder = build_folder(env) / "kernel"
+    jupyter = NURSERY.folder or folder
     python = {
-        "argv": make_ipkernel_cmd(),
+        "argv": NURSERY.command(),
         "display_name": "Python",
         "language": "python",
     }
-    _write(folder / "kernels" / "python3" / "kernel.json", json.dumps(python))
+    _write(jupyter / "kernels" / "python3" / "kernel.json", json.dumps(python))
     profile = folder / "ipython" / "profile_default"
     _write(profile / "ipython_kernel_config.py", CONFIGURATION.read_text("utf-8"))
     return (
@@ -56,7 +58,7 @@ def environment(env: BuildEnvironment, may_read: Iterable[Path]) -> dict[str, st
             "HOME": str(folder),
             "USERPROFILE": str(folder),
             "IPYTHONDIR": str(folder / "ipython"),
-            "JUPYTER_PATH": str(folder),
+            "JUPYTER_PATH": str(jupyter),
             "BOOK_MAY_READ": os.pathsep.join(map(str, may_read)),
         }
         | hashed(env)

@@ -64,8 +64,9 @@ def test_probabilities_are_those_of_the_definitions(taste, seed):
 def check_extremes(module):
     """No tail is cut off by rounding, and nothing is too cold to be a number."""
     logits = torch.tensor([[0.0, -20.0, -90.0], [3.0, 3.0, -torch.inf]])
-    found = module.probabilities(logits, module.Taste())
-    torch.testing.assert_close(found, logits.softmax(-1), rtol=1e-5, atol=0)
+    for all_of_them in (module.Taste(), module.Taste(top_k=3)):
+        found = module.probabilities(logits, all_of_them)
+        torch.testing.assert_close(found, logits.softmax(-1), rtol=1e-5, atol=0)
     for cold in (1e-9, 1e-38, 1e-46, 1e-300):
         found = module.probabilities(logits, module.Taste(temperature=cold))
         wanted = torch.tensor([[1.0, 0, 0], [0.5, 0.5, 0]])
@@ -210,10 +211,11 @@ def test_a_prompt_has_a_token(prompts):
         ("below / max", "below * max"),
         ("below / max(taste.temperature, coldest)", "logits / taste.temperature"),
         ("if taste.top_p < 1:", "if True:"),
-        ("before < taste.top_p", "before + share < taste.top_p"),
-        ("share >= taste.min_p * share[..., :1]", "share >= taste.min_p"),
+        ("before < taste.top_p", "before + ordered < taste.top_p"),
+        ("taste.min_p * share.amax(-1, keepdim=True)", "taste.min_p"),
         ("taste.top_k :] =", "taste.top_k + 1 :] ="),
-        ("scatter(-1, order, kept)", "scatter(-1, order, ordered.softmax(-1))"),
+        ("scatter(-1, order, kept)", "gather(-1, order)"),
+        ("(~allowed, -torch.inf).softmax", "(~allowed, 0.0).softmax"),
         ("logits.argmax(-1,", "logits.argmin(-1,"),
     ],
 )

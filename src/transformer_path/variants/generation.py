@@ -100,17 +100,18 @@ def probabilities(logits: Tensor, taste: Taste) -> Tensor:
     below = logits - logits.amax(-1, keepdim=True)
     coldest = torch.finfo(logits.dtype).tiny
     scaled = below / max(taste.temperature, coldest)
-    ordered, order = scaled.sort(descending=True)
-    share = ordered.softmax(-1)
-    allowed = share >= taste.min_p * share[..., :1]
-    if taste.top_p < 1:  # else rounding would cut off the end of the tail
-        before = share.cumsum(-1) - share  # what the more probable ones have together
-        allowed &= before < taste.top_p
-    if taste.top_k is not None:
-        allowed[..., taste.top_k :] = False
-    allowed[..., 0] = True  # whatever rounding does
-    kept = ordered.masked_fill(~allowed, -torch.inf).softmax(-1)
-    return torch.zeros_like(kept).scatter(-1, order, kept)
+    share = scaled.softmax(-1)
+    allowed = share >= taste.min_p * share.amax(-1, keepdim=True)
+    if taste.top_k is not None or taste.top_p < 1:
+        ordered, order = share.sort(descending=True)
+        kept = torch.ones_like(allowed)
+        if taste.top_p < 1:  # else rounding would cut off the end of the tail
+            before = ordered.cumsum(-1) - ordered  # what the more probable ones have
+            kept = before < taste.top_p
+        if taste.top_k is not None:
+            kept[..., taste.top_k :] = False
+        allowed &= kept.scatter(-1, order, kept)
+    return scaled.masked_fill(~allowed, -torch.inf).softmax(-1)
 
 
 @torch.no_grad()

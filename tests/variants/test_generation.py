@@ -10,8 +10,14 @@ from hypothesis import strategies as st
 from torch import nn
 
 from transformer_path.variants import generation
-from transformer_path.variants.generation import Taste, generate, probabilities
+from transformer_path.variants.generation import (
+    Taste,
+    generate,
+    probabilities,
+    stream,
+)
 from transformer_path.variants.gpt import GPT, Sizes
+from transformer_path.variants.llama import Llama
 from transformer_path.workshop.training import seeded
 
 TASTES = st.builds(
@@ -58,8 +64,9 @@ def test_probabilities_are_those_of_the_definitions(taste, seed):
 def check_extremes(module):
     """No tail is cut off by rounding, and nothing is too cold to be a number."""
     logits = torch.tensor([[0.0, -20.0, -90.0], [3.0, 3.0, -torch.inf]])
-    found = module.probabilities(logits, module.Taste())
-    torch.testing.assert_close(found, logits.softmax(-1), rtol=1e-5, atol=0)
+    for all_of_them in (module.Taste(), module.Taste(top_k=3)):
+        found = module.probabilities(logits, all_of_them)
+        torch.testing.assert_close(found, logits.softmax(-1), rtol=1e-5, atol=0)
     for cold in (1e-9, 1e-38, 1e-46, 1e-300):
         found = module.probabilities(logits, module.Taste(temperature=cold))
         wanted = torch.tensor([[1.0, 0, 0], [0.5, 0.5, 0]])
@@ -70,9 +77,9 @@ def test_as_they_come_is_the_softmax_and_the_coldest_the_largest():
     check_extremes(generation)
 
 
-def built(context=12):
+def built(context=12, kind=GPT):
     with seeded(0):
-        model = GPT(
+        model = kind(
             Sizes(vocabulary=9, context=context, d_model=8, n_heads=2, n_layers=2)
         ).double()
         for weight in model.parameters():
@@ -83,11 +90,11 @@ def built(context=12):
 PROMPTS = [[1, 2, 3, 4], [5], [6, 7]]
 
 
-@pytest.mark.parametrize("n", [0, 1, 8, 30])
-def test_with_a_cache_the_same_tokens_are_written_even_past_the_context(n):
-    model, bold = built(), Taste(temperature=1.5, top_k=6)
-    written = [
-        generate(
+def check_stream(module, kind=GPT, n=30):
+    """With a cache as without, in a batch as alone, and drawn as they should be."""
+    model, bold = built(kind=kind), Taste(temperature=1.5, top_k=6)
+    kept, computed = (
+        module.generate(
             model,
             PROMPTS,
             n,
@@ -96,9 +103,42 @@ def test_with_a_cache_the_same_tokens_are_written_even_past_the_context(n):
             cached=cached,
         )
         for cached in (True, False)
-    ]
-    assert written[0] == written[1]
-    assert [len(row) for row in written[0]] == [n] * 3
+    )
+    assert kept == computed
+    assert [len(row) for row in kept] == [n] * 3
+    texts, dice = [[*prompt] for prompt in PROMPTS], torch.Generator().manual_seed(3)
+    model.eval()
+    for t in range(n):
+        logits = [model(torch.tensor([text[-12:]]))[0, -1] for text in texts]
+        share = probabilities(torch.stack(logits), bold)
+        for text, row, new in zip(
+            texts, kept, share.multinomial(1, generator=dice), strict=True
+        ):
+            assert row[t] == new
+            text.append(row[t])
+
+
+@pytest.mark.parametrize("kind", [GPT, Llama])
+@pytest.mark.parametrize("n", [0, 1, 8, 30])
+def test_with_a_cache_the_same_tokens_are_written_even_past_the_context(n, kind):
+    check_stream(generation, kind, n)
+
+
+def test_tokens_are_drawn_one_at_a_time():
+    calls, model = 0, built().train()
+
+    def count(*_):
+        nonlocal calls
+        calls += 1
+
+    model.register_forward_hook(count)
+    pieces = stream(model, PROMPTS, 9)
+    for n in range(1, 6):
+        assert next(pieces).shape == (3,)
+        assert calls == n
+        assert not model.training
+    pieces.close()  # who stops listening leaves the model as it was
+    assert model.training
 
 
 def test_greedy_writes_what_the_logits_say_and_alone_as_in_a_batch():
@@ -171,10 +211,11 @@ def test_a_prompt_has_a_token(prompts):
         ("below / max", "below * max"),
         ("below / max(taste.temperature, coldest)", "logits / taste.temperature"),
         ("if taste.top_p < 1:", "if True:"),
-        ("before < taste.top_p", "before + share < taste.top_p"),
-        ("share >= taste.min_p * share[..., :1]", "share >= taste.min_p"),
+        ("before < taste.top_p", "before + ordered < taste.top_p"),
+        ("taste.min_p * share.amax(-1, keepdim=True)", "taste.min_p"),
         ("taste.top_k :] =", "taste.top_k + 1 :] ="),
-        ("scatter(-1, order, kept)", "scatter(-1, order, ordered.softmax(-1))"),
+        ("scatter(-1, order, kept)", "gather(-1, order)"),
+        ("(~allowed, -torch.inf).softmax", "(~allowed, 0.0).softmax"),
         ("logits.argmax(-1,", "logits.argmin(-1,"),
     ],
 )
@@ -192,3 +233,21 @@ def check_some(module):
 
 def test_an_unbroken_copy_passes():
     check_some(generation)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("> context", ">= 99"),
+        ("tokens[:, -unread:]", "tokens[:, -1:]"),
+        ("- cache.length", "- 0"),
+        ("generator=generator)  # (B, 1)", "generator=None)"),
+        ("logits.to(dice), taste)", "logits, Taste(temperature=0.5))"),
+        ("alive[:, -context:]", "alive[:, -context:] | True"),
+        ("(0, 1), value=True", "(0, 1), value=False"),
+        (">= longest - lengths", "> longest - lengths"),
+    ],
+)
+def test_a_broken_stream_is_caught(right, wrong):
+    with seeded(1), pytest.raises((AssertionError, ValueError)):
+        check_stream(broken_copy(generation, right, wrong))

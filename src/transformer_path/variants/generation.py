@@ -6,14 +6,29 @@ those with at least a share of the best one's probability (min-p). The temperatu
 first: below 1 it favours what is probable already.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
+from torch.nn import functional as F
 
-from transformer_path.variants.gpt import GPT, Cache
+from transformer_path.variants.gpt import Cache, Sizes
 from transformer_path.workshop._inputs import whole
+
+
+class LanguageModel(Protocol):
+    """What can write: a module that reads as ``GPT.forward``, and knows its context."""
+
+    sizes: Sizes
+    training: bool
+
+    def __call__(  # noqa: D102
+        self, tokens: Tensor, *, cache: Cache | None = None, alive: Tensor | None = None
+    ) -> Any: ...
+    def train(self, mode: bool = True) -> Any: ...  # noqa: D102
+    def parameters(self) -> Iterator[nn.Parameter]: ...  # noqa: D102
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,38 +100,39 @@ def probabilities(logits: Tensor, taste: Taste) -> Tensor:
     below = logits - logits.amax(-1, keepdim=True)
     coldest = torch.finfo(logits.dtype).tiny
     scaled = below / max(taste.temperature, coldest)
-    ordered, order = scaled.sort(descending=True)
-    share = ordered.softmax(-1)
-    allowed = share >= taste.min_p * share[..., :1]
-    if taste.top_p < 1:  # else rounding would cut off the end of the tail
-        before = share.cumsum(-1) - share  # what the more probable ones have together
-        allowed &= before < taste.top_p
-    if taste.top_k is not None:
-        allowed[..., taste.top_k :] = False
-    allowed[..., 0] = True  # whatever rounding does
-    kept = ordered.masked_fill(~allowed, -torch.inf).softmax(-1)
-    return torch.zeros_like(kept).scatter(-1, order, kept)
+    share = scaled.softmax(-1)
+    allowed = share >= taste.min_p * share.amax(-1, keepdim=True)
+    if taste.top_k is not None or taste.top_p < 1:
+        ordered, order = share.sort(descending=True)
+        kept = torch.ones_like(allowed)
+        if taste.top_p < 1:  # else rounding would cut off the end of the tail
+            before = ordered.cumsum(-1) - ordered  # what the more probable ones have
+            kept = before < taste.top_p
+        if taste.top_k is not None:
+            kept[..., taste.top_k :] = False
+        allowed &= kept.scatter(-1, order, kept)
+    return scaled.masked_fill(~allowed, -torch.inf).softmax(-1)
 
 
 @torch.no_grad()
-def generate(
-    model: GPT,
+def stream(
+    model: LanguageModel,
     prompts: Sequence[Sequence[int]],
     n: int,
     taste: Taste | None = None,
     *,
     generator: Generator | None = None,
     cached: bool = True,
-) -> list[list[int]]:
-    """Go on with texts, token by token.
+) -> Iterator[Tensor]:
+    """Go on with texts, and give each token as soon as it is drawn.
 
     Where a text outgrows the context, the model reads its last tokens only, as a text
     of its own, and the cache is of no use any more.
 
     Parameters
     ----------
-    model : GPT
-        Who writes.
+    model : LanguageModel
+        Who writes, for example a GPT.
     prompts : sequence of sequence of int
         Tokens that are there already; they may be of unequal length.
     n : int
@@ -124,32 +140,26 @@ def generate(
     taste : Taste, optional
         How they are drawn; as they come, if none is given.
     generator : torch.Generator, optional
-        What decides the draws.
+        What decides the draws. They happen where it lies, and on the processor if none
+        is given, whatever the model lies on: so a seed gives the same.
     cached : bool
         Whether keys and values are kept, or computed again for each token.
 
-    Returns
-    -------
-    list of list of int
-        The new tokens.
+    Yields
+    ------
+    Tensor, shape (B,)
+        The next token of each text, n times.
 
     Raises
     ------
     ValueError
         If there is no prompt, or one is empty.
     """
-    if not prompts or not all(len(prompt) for prompt in prompts):
-        raise ValueError(
-            "a prompt is empty; each needs at least one token to go on from."
-        )
-    taste, device = taste or Taste(), model.tokens.weight.device
-    context, longest = model.sizes.context, max(map(len, prompts))
-    padded = [[0] * (longest - len(prompt)) + [*prompt] for prompt in prompts]
-    tokens = torch.tensor(padded, device=device)
-    lengths = torch.tensor([[len(prompt)] for prompt in prompts], device=device)
-    alive = torch.arange(longest, device=device) >= longest - lengths
+    tokens, alive = _padded(prompts, next(model.parameters()).device)
+    dice = torch.device("cpu") if generator is None else generator.device
+    context, taste = model.sizes.context, taste or Taste()
     training, cache = model.training, Cache() if cached else None
-    model.eval()
+    model.train(False)
     try:
         for _ in range(whole("n", n, 0)):
             if tokens.shape[1] > context:
@@ -157,10 +167,42 @@ def generate(
             unread = context if cache is None else tokens.shape[1] - cache.length
             new = tokens[:, -unread:]
             logits = model(new, cache=cache, alive=alive[:, -context:])[:, -1]
-            share = probabilities(logits, taste)
-            drawn = share.multinomial(1, generator=generator)
-            tokens = torch.cat([tokens, drawn], 1)
-            alive = torch.cat([alive, torch.ones_like(drawn, dtype=torch.bool)], 1)
+            share = probabilities(logits.to(dice), taste)
+            drawn = share.multinomial(1, generator=generator)  # (B, 1)
+            tokens = torch.cat([tokens, drawn.to(tokens)], 1)
+            alive = F.pad(alive, (0, 1), value=True)
+            yield drawn[:, 0]
     finally:
         model.train(training)
-    return tokens[:, longest:].tolist()
+
+
+def generate(
+    model: LanguageModel,
+    prompts: Sequence[Sequence[int]],
+    n: int,
+    taste: Taste | None = None,
+    *,
+    generator: Generator | None = None,
+    cached: bool = True,
+) -> list[list[int]]:
+    """Give the ``n`` new tokens of each text, as :func:`stream` draws them."""
+    written: list[list[int]] = [[] for _ in prompts]
+    for new in stream(model, prompts, n, taste, generator=generator, cached=cached):
+        for row, token in zip(written, new.tolist(), strict=True):
+            row.append(token)
+    return written
+
+
+def _padded(
+    prompts: Sequence[Sequence[int]], device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Let prompts end together: tokens, and where they are real, (B, T) each."""
+    if not prompts or not all(len(prompt) for prompt in prompts):
+        raise ValueError(
+            "a prompt is empty; each needs at least one token to go on from."
+        )
+    longest = max(map(len, prompts))
+    padded = [[0] * (longest - len(prompt)) + [*prompt] for prompt in prompts]
+    lengths = torch.tensor([[len(prompt)] for prompt in prompts], device=device)
+    alive = torch.arange(longest, device=device) >= longest - lengths
+    return torch.tensor(padded, device=device), alive

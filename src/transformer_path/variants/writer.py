@@ -6,21 +6,21 @@ bytes, which waits until the last of them is there.
 """
 
 import codecs
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator
 
 from transformer_path.transformer.tokenizer import (
     BytePairTokenizer,
     CharacterTokenizer,
     valid,
 )
-from transformer_path.variants.generation import Taste, probabilities
-from transformer_path.variants.gpt import GPT, Cache, Sizes
+from transformer_path.variants.generation import Taste, stream
+from transformer_path.variants.gpt import GPT, Sizes
 from transformer_path.workshop import checkpoints
 from transformer_path.workshop._inputs import whole
 
@@ -107,10 +107,9 @@ class Writer:
         """
         end = end_of(self.tokenizer)
         tokens = self.tokenizer.encode(prompt) or [end]
-        taste, n = taste or Taste(), whole("n", n, 0)
-        return decoded(
-            self.tokenizer, stream(self.model, tokens, n, taste, generator), end
-        )
+        n = whole("n", n, 0)  # now, not when the first piece is asked for
+        drawn = stream(self.model, [tokens], n, taste, generator=generator)
+        return decoded(self.tokenizer, map(int, drawn), end)
 
     def save(self, path: Path | str) -> None:
         """Write model and tokenizer into a file, whole or not at all."""
@@ -148,32 +147,6 @@ class Writer:
                 raise ValueError(
                     f"{path} is no model of this package, or is damaged ({reason})."
                 ) from error
-
-
-def stream(
-    model: GPT,
-    prompt: Sequence[int],
-    n: int,
-    taste: Taste,
-    generator: Generator | None = None,
-) -> Iterator[int]:
-    """Draw ``n`` tokens, one by one: those that ``generate`` gives for one prompt.
-
-    They are drawn on the processor, whatever the model lies on: a seed gives the same.
-    """
-    tokens, context, device = [*prompt], model.sizes.context, model.tokens.weight.device
-    cache: Cache | None = Cache()
-    model.eval()
-    for _ in range(n):
-        if len(tokens) > context:
-            cache = None
-        unread = context if cache is None else len(tokens) - cache.length
-        new = torch.tensor([tokens[-unread:]], device=device)
-        with torch.no_grad():
-            logits: Tensor = model(new, cache=cache)[0, -1].cpu()
-        share = probabilities(logits, taste)
-        tokens.append(int(share.multinomial(1, generator=generator)))
-        yield tokens[-1]
 
 
 def decoded(tokenizer: Tokenizer, tokens: Iterable[int], end: int) -> Iterator[str]:

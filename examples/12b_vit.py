@@ -32,6 +32,7 @@ from copy import deepcopy
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.optim import AdamW
 
 from transformer_path.networks.feedforward import MLP
 from transformer_path.variants.vit import ViT, patches
@@ -176,7 +177,7 @@ def learn(build, lr, examples=images.train, change=None, steps=400, seeds=5):
         models,
         batch,
         loss=each(classification_loss),
-        optimizer=torch.optim.AdamW(models.parameters(), lr, weight_decay=0.05),
+        optimizer=AdamW(models.parameters(), lr, weight_decay=0.05, fused=True),
         schedule=lambda done: min(done / 0.3, (1 - done) / 0.7),
         steps=steps,
     )
@@ -203,7 +204,7 @@ models = {name: learn(*kind) for name, kind in kinds.items()}
 right = {name: accuracies(found, images.test) for name, found in models.items()}
 mixed = {}
 for name in ("CNN", "MLP", "ViT, 4 tokens"):
-    found = learn(*kinds[name], permuted(images.train))
+    found = learn(*kinds[name], permuted(images.train), seeds=3)
     mixed[name] = accuracies(found, permuted(images.test))
 
 fig, ax = plots.figure(4.9, 2.6)
@@ -214,7 +215,8 @@ counted = [sum(p.numel() for p in build(0).parameters()) for build, _ in kinds.v
 fitted = {name: accuracies(found, images.train) for name, found in models.items()}
 assert min(found.min() for found in fitted.values()) > 0.99
 lost = {name: right[name].mean() - found.mean() for name, found in mixed.items()}
-assert max(lost["MLP"], lost["ViT, 4 tokens"]) < 0.012 < lost["CNN"]
+assert max(lost["MLP"], lost["ViT, 4 tokens"]) < 0.008
+assert lost["CNN"] > max(lost["MLP"], lost["ViT, 4 tokens"]) + 0.008
 assert right["ViT, 16 tokens"].mean() < right["ViT, 4 tokens"].mean() - 0.005
 assert abs(right["ViT, 4 tokens"].mean() - right["MLP"].mean()) < 0.015
 assert abs(right["ViT, 1 token"].mean() - right["MLP"].mean()) < 0.015
@@ -286,8 +288,8 @@ more = beside - farther
 assert more.mean() < 2 * more.std() / 5**0.5  # no larger, as far as five seeds tell
 assert 0.93 < longer.mean() < right["CNN"].mean()
 note(
-    beside=f"{beside.mean():.2f} ± {beside.std():.2f}",
-    farther=f"{farther.mean():.2f} ± {farther.std():.2f}",
+    beside=f"{beside.mean():.2f} ± {beside.std():.2f}".replace("-", "−"),
+    farther=f"{farther.mean():.2f} ± {farther.std():.2f}".replace("-", "−"),
     longer=f"{100 * longer.mean():.0f}%",
 )
 
@@ -297,8 +299,8 @@ note(
 
 # Something else the CNN has by construction, and the others have not: a stroke that is
 # moved by a pixel is the same stroke. Take the networks from above and move the test
-# images, in one of four directions. The CNN suffers least, and the MLP and the
-# transformer fall below a half.
+# images, in one of four directions. The CNN suffers least. The MLP and the transformer
+# fall to about a half.
 
 # But what is not built in can be shown. In every minibatch move each image, by up to
 # one pixel in each direction: data augmentation. And to see what becomes of the
@@ -340,7 +342,7 @@ gaps = [(table["CNN"][n].mean() - table["ViT, 4 tokens"][n].mean()) for n in (1,
 assert table["CNN"][1].mean() > max(
     table[n][1].mean() for n in ("MLP", "ViT, 4 tokens")
 )
-assert max(table[n][1].mean() for n in ("MLP", "ViT, 4 tokens")) < 0.55
+assert all(0.4 < table[n][1].mean() < 0.55 for n in ("MLP", "ViT, 4 tokens"))
 assert min(found.min() for _, _, found in table.values()) > 0.87
 assert gaps[0] > 0.08 and gaps[1] < gaps[0] / 2
 assert table["ViT, 4 tokens"][0].mean() < table["MLP"][0].mean() - 0.01

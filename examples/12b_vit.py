@@ -126,9 +126,13 @@ with_class = torch.cat([vit.first.expand(3, 1, 32), conv(x).flatten(2).mT], 1)
 scores = vit.head(theirs(with_class + vit.positions)[:, 0])
 assert torch.allclose(vit(x), scores, atol=1e-10)
 
-ours = torch.autograd.grad(vit(x).square().sum(), list(vit.layers.parameters()))
-torchs = torch.autograd.grad(scores.square().sum(), list(theirs.layers.parameters()))
-assert all(torch.allclose(a, b, atol=1e-9) for a, b in zip(ours, torchs))
+both = [vit.first, vit.positions, *vit.head.parameters()]
+ours = [p for part in (vit.embed, vit.layers, vit.norm) for p in part.parameters()]
+torchs = [*conv.parameters(), *theirs.parameters()]
+ours = torch.autograd.grad(vit(x).square().sum(), both + ours)
+torchs = torch.autograd.grad(scores.square().sum(), both + torchs)
+for a, b in zip(ours, torchs, strict=True):
+    assert torch.allclose(a.flatten(), b.flatten(), atol=1e-9)
 
 
 # The experiment

@@ -217,7 +217,8 @@ _ = ax.set(xlabel="accuracy")
 
 counted = [sum(p.numel() for p in build(0).parameters()) for build, _ in kinds.values()]
 fitted = {name: accuracies(found, images.train) for name, found in models.items()}
-assert min(found.min() for found in fitted.values()) > 0.99
+assert min(found.mean() for found in fitted.values()) > 0.99
+assert min(found.min() for found in fitted.values()) > 0.97
 lost = {name: right[name].mean() - found.mean() for name, found in mixed.items()}
 assert max(lost["MLP"], lost["ViT, 4 tokens"]) < 0.008
 assert lost["CNN"] > max(lost["MLP"], lost["ViT, 4 tokens"]) + 0.008
@@ -268,10 +269,11 @@ for ours, theirs in zip(pixels.parameters(), other.parameters()):
 
 # The first figure has more to say. With one token, a patch as large as the image, the
 # transformer is little more than an MLP, and does as well: 98.3 ± 0.3%. With 16 tokens
-# it falls to 95.7 ± 1.1%. Not because it could not fit: every network here has more
-# than 99% of its training images right. Is it the number of steps? With twice as many
-# it comes to 97% (two seeds). That is closer, and still below the CNN. The 1,097 images
-# can be learned by heart; what they leave open, each network fills in in its own way.
+# it falls to 95.7 ± 1.1%. Not because it could not fit: on average over the seeds each
+# kind has more than 99% of its training images right. Is it the number of steps? With
+# twice as many it comes to 97% (two seeds). That is closer, and still below the CNN.
+# The 1,097 images can be learned by heart; what they leave open, each network fills in
+# in its own way.
 
 # You can look at how. If the network had noticed which patches lie side by side, their
 # positions could have become alike. Compare the 120 pairs of places by their cosine,
@@ -294,7 +296,7 @@ assert 0.93 < longer.mean() < right["CNN"].mean()
 note(
     beside=f"{beside.mean():.2f} ± {beside.std():.2f}".replace("-", "−"),
     farther=f"{farther.mean():.2f} ± {farther.std():.2f}".replace("-", "−"),
-    longer=f"{100 * longer.mean():.0f}%",
+    longer=f"{spread(longer)}%",
 )
 
 

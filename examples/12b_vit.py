@@ -32,6 +32,7 @@ from copy import deepcopy
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.optim import AdamW
 
 from transformer_path.networks.feedforward import MLP
 from transformer_path.variants.vit import ViT, patches
@@ -125,9 +126,13 @@ with_class = torch.cat([vit.first.expand(3, 1, 32), conv(x).flatten(2).mT], 1)
 scores = vit.head(theirs(with_class + vit.positions)[:, 0])
 assert torch.allclose(vit(x), scores, atol=1e-10)
 
-ours = torch.autograd.grad(vit(x).square().sum(), list(vit.layers.parameters()))
-torchs = torch.autograd.grad(scores.square().sum(), list(theirs.layers.parameters()))
-assert all(torch.allclose(a, b, atol=1e-9) for a, b in zip(ours, torchs))
+both = [vit.first, vit.positions, *vit.head.parameters()]
+ours = [p for part in (vit.embed, vit.layers, vit.norm) for p in part.parameters()]
+torchs = [*conv.parameters(), *theirs.parameters()]
+ours = torch.autograd.grad(vit(x).square().sum(), both + ours)
+torchs = torch.autograd.grad(scores.square().sum(), both + torchs)
+for a, b in zip(ours, torchs, strict=True):
+    assert torch.allclose(a.flatten(), b.flatten(), atol=1e-9)
 
 
 # The experiment
@@ -176,7 +181,7 @@ def learn(build, lr, examples=images.train, change=None, steps=400, seeds=5):
         models,
         batch,
         loss=each(classification_loss),
-        optimizer=torch.optim.AdamW(models.parameters(), lr, weight_decay=0.05),
+        optimizer=AdamW(models.parameters(), lr, weight_decay=0.05, fused=True),
         schedule=lambda done: min(done / 0.3, (1 - done) / 0.7),
         steps=steps,
     )
@@ -203,7 +208,7 @@ models = {name: learn(*kind) for name, kind in kinds.items()}
 right = {name: accuracies(found, images.test) for name, found in models.items()}
 mixed = {}
 for name in ("CNN", "MLP", "ViT, 4 tokens"):
-    found = learn(*kinds[name], permuted(images.train))
+    found = learn(*kinds[name], permuted(images.train), seeds=3)
     mixed[name] = accuracies(found, permuted(images.test))
 
 fig, ax = plots.figure(4.9, 2.6)
@@ -212,9 +217,11 @@ _ = ax.set(xlabel="accuracy")
 
 counted = [sum(p.numel() for p in build(0).parameters()) for build, _ in kinds.values()]
 fitted = {name: accuracies(found, images.train) for name, found in models.items()}
-assert min(found.min() for found in fitted.values()) > 0.99
+assert min(found.mean() for found in fitted.values()) > 0.99
+assert min(found.min() for found in fitted.values()) > 0.97
 lost = {name: right[name].mean() - found.mean() for name, found in mixed.items()}
-assert max(lost["MLP"], lost["ViT, 4 tokens"]) < 0.012 < lost["CNN"]
+assert max(lost["MLP"], lost["ViT, 4 tokens"]) < 0.008
+assert lost["CNN"] > max(lost["MLP"], lost["ViT, 4 tokens"]) + 0.008
 assert right["ViT, 16 tokens"].mean() < right["ViT, 4 tokens"].mean() - 0.005
 assert abs(right["ViT, 4 tokens"].mean() - right["MLP"].mean()) < 0.015
 assert abs(right["ViT, 1 token"].mean() - right["MLP"].mean()) < 0.015
@@ -262,10 +269,11 @@ for ours, theirs in zip(pixels.parameters(), other.parameters()):
 
 # The first figure has more to say. With one token, a patch as large as the image, the
 # transformer is little more than an MLP, and does as well: 98.3 ± 0.3%. With 16 tokens
-# it falls to 95.7 ± 1.1%. Not because it could not fit: every network here has more
-# than 99% of its training images right. Is it the number of steps? With twice as many
-# it comes to 97% (two seeds). That is closer, and still below the CNN. The 1,097 images
-# can be learned by heart; what they leave open, each network fills in in its own way.
+# it falls to 95.7 ± 1.1%. Not because it could not fit: on average over the seeds each
+# kind has more than 99% of its training images right. Is it the number of steps? With
+# twice as many it comes to 97% (two seeds). That is closer, and still below the CNN.
+# The 1,097 images can be learned by heart; what they leave open, each network fills in
+# in its own way.
 
 # You can look at how. If the network had noticed which patches lie side by side, their
 # positions could have become alike. Compare the 120 pairs of places by their cosine,
@@ -286,9 +294,9 @@ more = beside - farther
 assert more.mean() < 2 * more.std() / 5**0.5  # no larger, as far as five seeds tell
 assert 0.93 < longer.mean() < right["CNN"].mean()
 note(
-    beside=f"{beside.mean():.2f} ± {beside.std():.2f}",
-    farther=f"{farther.mean():.2f} ± {farther.std():.2f}",
-    longer=f"{100 * longer.mean():.0f}%",
+    beside=f"{beside.mean():.2f} ± {beside.std():.2f}".replace("-", "−"),
+    farther=f"{farther.mean():.2f} ± {farther.std():.2f}".replace("-", "−"),
+    longer=f"{spread(longer)}%",
 )
 
 
@@ -297,8 +305,8 @@ note(
 
 # Something else the CNN has by construction, and the others have not: a stroke that is
 # moved by a pixel is the same stroke. Take the networks from above and move the test
-# images, in one of four directions. The CNN suffers least, and the MLP and the
-# transformer fall below a half.
+# images, in one of four directions. The CNN suffers least. The MLP and the transformer
+# fall to about a half.
 
 # But what is not built in can be shown. In every minibatch move each image, by up to
 # one pixel in each direction: data augmentation. And to see what becomes of the
@@ -340,7 +348,7 @@ gaps = [(table["CNN"][n].mean() - table["ViT, 4 tokens"][n].mean()) for n in (1,
 assert table["CNN"][1].mean() > max(
     table[n][1].mean() for n in ("MLP", "ViT, 4 tokens")
 )
-assert max(table[n][1].mean() for n in ("MLP", "ViT, 4 tokens")) < 0.55
+assert all(0.4 < table[n][1].mean() < 0.55 for n in ("MLP", "ViT, 4 tokens"))
 assert min(found.min() for _, _, found in table.values()) > 0.87
 assert gaps[0] > 0.08 and gaps[1] < gaps[0] / 2
 assert table["ViT, 4 tokens"][0].mean() < table["MLP"][0].mean() - 0.01

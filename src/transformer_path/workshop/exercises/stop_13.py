@@ -65,8 +65,9 @@ def _by_turns(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 def _mean_query(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Ask one question a group, the mean of its heads'."""
     shared = query.shape[1] // key.shape[1]
-    mean = query.unflatten(1, (-1, shared)).mean(2, keepdim=True)
-    return _grouped(mean.expand(-1, -1, shared, -1, -1).flatten(1, 2), key, value)
+    parts = [query[:, n::shared] for n in range(shared)]  # one of each group
+    mean = torch.stack(parts).mean(0).repeat_interleave(shared, 1)
+    return _grouped(mean, key, value)
 
 
 WRONG: dict[str, list[object]] = {
@@ -87,7 +88,7 @@ WRONG: dict[str, list[object]] = {
         ),
         lambda query, key, value: _grouped(query / 2, key, value),
         lambda query, key, value: _grouped(query, value, key),
-        lambda query, key, value: torch.zeros_like(query) + query[:, :1],
+        lambda query, *_: torch.zeros_like(query) + query[:, :1],
         None,
     ],
 }

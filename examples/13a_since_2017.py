@@ -467,8 +467,8 @@ assert kept["old"] == 2 * 32 * 64 and kept["GQA"] == kept["old"] / 2
 # Half the keys and values, half the cache, and a result that five seeds cannot tell
 # from the old one. With one group it would be a quarter. You have seen how many texts
 # it takes until their caches weigh as much as the model; now it takes twice as many.
-# (Our code copies each key for all heads of its group before it computes, so here it
-# saves memory between two tokens, and hardly any time.)
+# (Our code copies each key for all heads of its group before it computes. So what it
+# saves here is memory between two tokens.)
 
 
 # Where it fails

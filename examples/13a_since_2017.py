@@ -63,8 +63,6 @@ from transformer_path.variants.llama import (
     stay,
 )
 from transformer_path.workshop import plots
-from transformer_path.workshop.batches import stacked
-from transformer_path.workshop.ensembles import Several, each
 from transformer_path.workshop.notes import note
 from transformer_path.workshop.source import files
 from transformer_path.workshop.training import fit, seeded

@@ -86,6 +86,7 @@ WORDS = {
     "encoders": """BERT, encoder, masked language model, mask token""",
     "images as tokens": """class token, data augmentation, inductive bias,
         patch embedding, vision transformer""",
+    "since 2017": """grouped-query attention, RMSNorm, rotary, SiLU, SwiGLU""",
     "sampling": """cache, greedy decoding, key-value cache, KV cache, min-p, nucleus,
         sampling, temperature, top-k, top-p""",
 }

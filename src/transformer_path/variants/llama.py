@@ -29,7 +29,8 @@ Keep = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 class RMSNorm(nn.Module):
     """Scale the features of each example to a mean square of 1; no mean is taken away.
 
-    Equals :class:`torch.nn.RMSNorm` with the same ``eps``.
+    Equals :class:`torch.nn.RMSNorm` with the same ``eps``, but for float16: there, the
+    square of a feature above 255 is infinite, and torch computes it in float32.
 
     Parameters
     ----------
@@ -66,12 +67,14 @@ def rotate(x: Tensor, positions: Tensor, base: float = 10_000.0) -> Tensor:
     """Turn each pair of features by an angle that grows with the position (RoPE).
 
     The product of a turned query and a turned key depends on the two, and on how far
-    they are apart; not on where they stand.
+    the one stands behind the other; not on where they stand.
 
     Parameters
     ----------
     base : float
-        The slowest pair turns by about one radian in so many positions.
+        Pair i of the D/2, from 0 on, turns by ``base ** (-2 * i / D)`` at each
+        position: the first by one radian, the last by little more than 1/base if D is
+        large.
 
     Shapes
     ------
@@ -245,7 +248,7 @@ class SwiGLU(nn.Module):
         Numbers at each position.
     d_ff : int, optional
         Hidden units: about 8/3 of d_model, a multiple of 8, if nothing is said. Its
-        three matrices then have as many weights as the two of a network with 4 d_model.
+        three matrices then have about as many weights as the two of :class:`Plain`.
 
     References
     ----------
@@ -278,7 +281,7 @@ class Plain(nn.Module):
 
     Examples
     --------
-    It has as many weights as the one with a gate:
+    It has about as many weights as the one with a gate:
 
     >>> [sum(p.numel() for p in kind(96).parameters()) for kind in (Plain, SwiGLU)]
     [74208, 73728]
@@ -316,8 +319,9 @@ class Block(nn.Module):
 class Llama(nn.Module):
     """A decoder that reads one text, built from the parts it is given.
 
-    As it comes, it is Llama, but for the readout: that is the embedding once more, as
-    in :class:`~transformer_path.variants.gpt.GPT`. With the old parts it is GPT, but
+    As it comes, it is Llama, but for the exact number of hidden units and the readout:
+    that is the embedding once more, as in
+    :class:`~transformer_path.variants.gpt.GPT`. With the old parts it is GPT, but
     for the biases of its attention. The first weights are drawn as there.
 
     Parameters

@@ -88,8 +88,8 @@ WORDS = {
         patch embedding, vision transformer""",
     "sampling": """cache, greedy decoding, key-value cache, KV cache, min-p, nucleus,
         sampling, temperature, top-k, top-p""",
-    "rotary positions": """positional encoding, receptive field, relative position, RoPE,
-        rotary, sliding window""",
+    "rotary positions": """positional encoding, receptive field, relative position,
+        RoPE, rotary, sliding window""",
 }
 TERMS = [
     " ".join(term.split()) for words in WORDS.values() for term in words.split(",")

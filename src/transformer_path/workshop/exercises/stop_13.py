@@ -68,16 +68,16 @@ WRONG: dict[str, list[object]] = {
     "13.4": [32 * 4096, 4095, 31 * 4095, 32 * 4095 + 1, None],
     "13.5": [
         lambda query, key, distance, speeds: _apart(query, key, -distance, speeds),
-        lambda query, key, distance, speeds: _apart(query, key, 0, speeds),
+        lambda query, key, _, speeds: _apart(query, key, 0, speeds),
         lambda query, key, distance, speeds: _apart(query, key, distance, speeds / 2),
-        lambda query, key, distance, speeds: query * key,
+        lambda query, key, *_: query * key,
         3,
     ],
     "13.6": [
         _neighbours,
         lambda x, positions: _halves(x, positions, -1.0),
         lambda x, positions: _halves(x, positions + 1),
-        lambda x, positions: x,
+        lambda x, _: x,
         None,
     ],
 }

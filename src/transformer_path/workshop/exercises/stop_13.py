@@ -19,7 +19,7 @@ def reach_of_windows(answer: object) -> str:
 
 def _apart(query: Tensor, key: Tensor, distance: int, speeds: Tensor) -> Tensor:
     angle = torch.exp(1j * distance * speeds.double())
-    q, k = (torch.view_as_complex(x.unflatten(-1, (-1, 2))) for x in (query, key))
+    q, k = (torch.view_as_complex(x.reshape(-1, 2)) for x in (query, key))
     found: Tensor = (q * angle * k.conj()).sum().real
     return found
 

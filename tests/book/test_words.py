@@ -89,6 +89,8 @@ WORDS = {
     "since 2017": """grouped-query attention, RMSNorm, rotary, SiLU, SwiGLU""",
     "sampling": """cache, greedy decoding, key-value cache, KV cache, min-p, nucleus,
         sampling, temperature, top-k, top-p""",
+    "rotary positions": """positional encoding, receptive field, relative position,
+        RoPE, rotary, sliding window""",
 }
 TERMS = [
     " ".join(term.split()) for words in WORDS.values() for term in words.split(",")

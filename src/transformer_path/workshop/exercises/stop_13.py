@@ -89,6 +89,74 @@ WRONG: dict[str, list[object]] = {
         lambda query, key, value: _grouped(query / 2, key, value),
         lambda query, key, value: _grouped(query, value, key),
         lambda query, *_: torch.zeros_like(query) + query[:, :1],
+def reach_of_windows(answer: object) -> str:
+    """13.4: one number, the tokens that can matter."""
+    hint = "Each of 32 layers adds what lies before the position itself: 4,095."
+    same_number(answer, 32 * 4095, hint=hint)
+    return "The receptive field grows with the layers, as it does in convolutions."
+
+
+def _apart(query: Tensor, key: Tensor, distance: int, speeds: Tensor) -> Tensor:
+    angle = torch.exp(1j * distance * speeds.double())
+    q, k = (torch.view_as_complex(x.reshape(-1, 2)) for x in (query, key))
+    found: Tensor = (q * angle * k.conj()).sum().real
+    return found
+
+
+def only_the_distance(answer: object) -> str:
+    """13.5: a function answer(query, key, distance, speeds), one number."""
+    cases = []
+    for size, distance in ((8, 3), (2, 1), (6, 40)):
+        query, key, speeds = draw((size,), (size,), (size // 2,))
+        cases.append((query, key, distance, speeds.abs()))
+    hint = "Only the query turns, by distance * speeds; the key stands at 0."
+    same_function(answer, _apart, cases, hint=hint, gradient=True)
+    return "Neither position was needed, only how far they are apart."
+
+
+def _halves(x: Tensor, positions: Tensor, sign: float = 1.0) -> Tensor:
+    speed = 10_000.0 ** (-torch.arange(0, x.shape[-1], 2).double() / x.shape[-1])
+    turn = torch.exp(sign * 1j * positions[:, None] * speed)
+    turned = torch.complex(*x.double().chunk(2, -1)) * turn
+    return torch.cat([turned.real, turned.imag], -1)
+
+
+def other_pairs(answer: object) -> str:
+    """13.6: a function answer(x, positions), (..., T, D)."""
+    cases = []
+    for shape in ((2, 3, 5, 8), (4, 2), (1, 1, 3, 6)):
+        cases.append((*draw(shape), torch.arange(2, 2 + shape[-2])))
+    hint = "Feature i turns with feature i + D / 2; i counts the speeds, too."
+    same_function(answer, _halves, cases, hint=hint, gradient=True, tolerance=1e-5)
+    return "Which order a file has, it does not say: the wrong one gives no error."
+
+
+CHECKS: dict[str, Callable[[object], str]] = {
+    "13.4": reach_of_windows,
+    "13.5": only_the_distance,
+    "13.6": other_pairs,
+}
+
+
+def _neighbours(x: Tensor, positions: Tensor) -> Tensor:
+    order = torch.arange(x.shape[-1]).view(-1, 2).T.flatten()
+    return _halves(x[..., order], positions)[..., order.argsort()]
+
+
+WRONG: dict[str, list[object]] = {
+    "13.4": [32 * 4096, 4095, 31 * 4095, 32 * 4095 + 1, None],
+    "13.5": [
+        lambda query, key, distance, speeds: _apart(query, key, -distance, speeds),
+        lambda query, key, _, speeds: _apart(query, key, 0, speeds),
+        lambda query, key, distance, speeds: _apart(query, key, distance, speeds / 2),
+        lambda query, key, *_: query * key,
+        3,
+    ],
+    "13.6": [
+        _neighbours,
+        lambda x, positions: _halves(x, positions, -1.0),
+        lambda x, positions: _halves(x, positions + 1),
+        lambda x, _: x,
         None,
     ],
 }

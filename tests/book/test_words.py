@@ -88,6 +88,8 @@ WORDS = {
         patch embedding, vision transformer""",
     "sampling": """cache, greedy decoding, key-value cache, KV cache, min-p, nucleus,
         sampling, temperature, top-k, top-p""",
+    "three minutes": """bfloat16, ensemble, hashing, Muon, overfitting,
+        singular value""",
 }
 TERMS = [
     " ".join(term.split()) for words in WORDS.values() for term in words.split(",")

@@ -39,7 +39,8 @@ def guesses_together(answer: object) -> str:
 
 def _exact_step(g: Tensor) -> Tensor:
     u, _, vt = torch.linalg.svd(g, full_matrices=False)
-    return max(1, g.shape[0] / g.shape[1]) ** 0.5 * (u @ vt)
+    step: Tensor = max(1, g.shape[0] / g.shape[1]) ** 0.5 * (u @ vt)
+    return step
 
 
 def exact_step(answer: object) -> str:

@@ -91,6 +91,8 @@ WORDS = {
         sampling, temperature, top-k, top-p""",
     "rotary positions": """positional encoding, receptive field, relative position,
         RoPE, rotary, sliding window""",
+    "three minutes": """bfloat16, ensemble, hashing, Muon, overfitting,
+        singular value""",
 }
 TERMS = [
     " ".join(term.split()) for words in WORDS.values() for term in words.split(",")

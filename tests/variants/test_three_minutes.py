@@ -97,8 +97,9 @@ def test_attention_written_out_equals_torchs():
     ("right", "wrong"),
     [
         ("query.shape[-1] ** -0.5", "1.0"),
-        ("turned(normed(key), turns)", "normed(key)"),
-        ("turned(normed(key), turns)", "turned(key, turns)"),
+        ("turned(normed(x), turns)", "normed(x)"),
+        ("turned(normed(x), turns)", "turned(x, turns)"),
+        ("self.asked(key, turns)", "key"),
         ("first * sin + second * cos", "first * sin - second * cos"),
         ("scores.softmax(-1)", "scores.softmax(-2)"),
         ("query, key.mT", "key, query.mT"),

@@ -97,7 +97,7 @@ class Attention(nn.Module):
         """
         three = F.linear(x, self.three.flatten(0, 1))  # (B, T, 3 C)
         query, key, value = (split_heads(x, self.n_heads) for x in three.chunk(3, -1))
-        query, key = turned(normed(query), turns), turned(normed(key), turns)
+        query, key = self.asked(query, turns), self.asked(key, turns)
         query, key, value = (x.flatten(0, 1) for x in (query, key, value))
         scores = torch.baddbmm(
             hidden.to(query.dtype), query, key.mT, alpha=query.shape[-1] ** -0.5
@@ -105,6 +105,10 @@ class Attention(nn.Module):
         answers = scores.softmax(-1).to(value.dtype) @ value  # (B H, T, D)
         answers = answers.view(len(x), self.n_heads, *answers.shape[1:])
         return F.linear(merge_heads(answers), self.out)
+
+    def asked(self, x: Tensor, turns: Tensor) -> Tensor:
+        """Norm queries or keys, and turn them by their positions; (B, H, T, D)."""
+        return turned(normed(x), turns)
 
 
 class Feedforward(nn.Module):
@@ -118,7 +122,11 @@ class Feedforward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """From (B, T, C) to the same."""
-        return F.linear(F.linear(x, self.up).relu().square(), self.down)
+        return F.linear(self.bent(F.linear(x, self.up)), self.down)
+
+    def bent(self, x: Tensor) -> Tensor:
+        """Bend what a hidden unit sums up."""
+        return x.relu().square()
 
 
 class Sprinter(nn.Module):

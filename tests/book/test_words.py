@@ -86,6 +86,8 @@ WORDS = {
     "encoders": """BERT, encoder, masked language model, mask token""",
     "images as tokens": """class token, data augmentation, inductive bias,
         patch embedding, vision transformer""",
+    "mixture of experts": """active parameters, expert, load balancing,
+        mixture of experts, MoE, router, Switch transformer""",
     "sampling": """cache, greedy decoding, key-value cache, KV cache, min-p, nucleus,
         sampling, temperature, top-k, top-p""",
 }

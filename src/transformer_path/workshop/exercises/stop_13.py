@@ -83,9 +83,10 @@ def _token_by_token(shares: Tensor, chosen: Tensor) -> Tensor:
     return n * (F.one_hot(chosen, n) * shares).sum(-1).mean()
 
 
-def _asks_all(x: Tensor, router: Tensor, *rest: Tensor) -> Tensor:
-    *matrices, _ = rest
-    return _mixture(x, router, *matrices, len(router))  # type: ignore[arg-type]
+def _asks_all(
+    x: Tensor, router: Tensor, gate: Tensor, up: Tensor, down: Tensor, _: int
+) -> Tensor:
+    return _mixture(x, router, gate, up, down, len(router))
 
 
 def _never_divides(

@@ -91,7 +91,7 @@ class Mixture(nn.Module):
         for number, expert in enumerate(self.experts):
             rows, places = (chosen == number).nonzero(as_tuple=True)
             answers = weights[rows, places, None] * expert(tokens[rows])
-            result = result.index_add(0, rows, answers.to(result.dtype))
+            result = result.index_add(0, rows, answers.to(x.dtype))
         return result.view_as(x)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -135,6 +135,6 @@ def imbalance(shares: Tensor, chosen: Tensor) -> Tensor:
     """
     n_experts = shares.shape[-1]
     ones = shares.new_ones(chosen.shape)
-    counts = torch.zeros_like(shares).scatter_add(-1, chosen, ones).sum(0)  # (E,)
-    asked = counts / chosen.numel()
+    counts = torch.zeros_like(shares).scatter_add(-1, chosen, ones)  # (N, E)
+    asked = counts.sum(0) / chosen.numel()  # (E,)
     return n_experts * (asked * shares.mean(0)).sum()

@@ -87,6 +87,8 @@ WORDS = {
     "images as tokens": """class token, data augmentation, inductive bias,
         patch embedding, vision transformer""",
     "since 2017": """grouped-query attention, RMSNorm, rotary, SiLU, SwiGLU""",
+    "mixture of experts": """active parameters, expert, load balancing,
+        mixture of experts, MoE, router, Switch transformer""",
     "sampling": """cache, greedy decoding, key-value cache, KV cache, min-p, nucleus,
         sampling, temperature, top-k, top-p""",
     "rotary positions": """positional encoding, receptive field, relative position,

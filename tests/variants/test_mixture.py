@@ -121,6 +121,23 @@ def test_where_choices_and_shares_agree_even_is_best(n, seed):
     assert imbalance(uniform, chosen).item() == pytest.approx(1)  # whoever is chosen
 
 
+@given(st.integers(2, 9), st.integers(1, 9), st.integers(0, 999))
+def test_at_most_all_ask_the_same_and_the_router_gives_nothing_to_others(n, k, seed):
+    k = min(k, n)
+    shares = (5 * numbers(20, n, seed=seed)).softmax(-1)
+    limit = n / k
+    assert imbalance(shares, shares.topk(k).indices) <= limit + 1e-12
+    same = torch.zeros(20, n, dtype=torch.float64)
+    same[:, :k] = 1 / k
+    assert imbalance(same, same.topk(k).indices).item() == pytest.approx(limit)
+
+
+def test_an_undecided_router_hides_that_all_ask_the_same():
+    shares = torch.tensor([[0.28, 0.24, 0.24, 0.24]] * 5)
+    assert (shares.argmax(-1) == 0).all()
+    assert imbalance(shares, shares.topk(1).indices).item() == pytest.approx(1.12)
+
+
 def test_where_they_do_not_agree_it_may_fall_below_1():
     undecided, sure = [0.51, 0.49], [0.0, 1.0]
     shares = torch.tensor([undecided] * 3 + [sure] * 2, dtype=torch.float64)
@@ -144,6 +161,14 @@ def test_llama_takes_it():
     (logits.square().mean() + 0.01 * worth).backward()
     assert all(m.router.weight.grad.any() for m in model.modules()
                if isinstance(m, Mixture))  # fmt: skip
+
+
+def test_it_computes_in_half_precision_where_llama_does():
+    layer = built(mixture, 6, 4, 4).float()  # asks all: rounding changes no choice
+    x = numbers(2, 5, 6).float()
+    with torch.autocast("cpu", torch.bfloat16):
+        found = layer(x)
+    torch.testing.assert_close(found, layer(x), rtol=0.1, atol=0.3)
 
 
 def test_it_can_be_copied_after_a_step():

@@ -27,6 +27,9 @@ class Mixture(nn.Module):
     After each call ``layer.imbalance`` holds the :func:`imbalance` of the tokens seen
     last: to be added to the loss, times a small number.
 
+    How many tokens an expert gets is decided by the tokens, so that several mixtures do
+    not train side by side in one :class:`~transformer_path.workshop.ensembles.Several`.
+
     Parameters
     ----------
     d_model : int
@@ -88,7 +91,7 @@ class Mixture(nn.Module):
         for number, expert in enumerate(self.experts):
             rows, places = (chosen == number).nonzero(as_tuple=True)
             answers = weights[rows, places, None] * expert(tokens[rows])
-            result = result.index_add(0, rows, answers)
+            result = result.index_add(0, rows, answers.to(x.dtype))
         return result.view_as(x)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -97,11 +100,13 @@ class Mixture(nn.Module):
 
 
 def imbalance(shares: Tensor, chosen: Tensor) -> Tensor:
-    """Say how unevenly experts are asked: 1 if evenly, n_experts if all ask one.
+    """Say how unevenly experts are asked, as far as the router is sure of its choice.
 
     It is n_experts · Σ fᵢ Pᵢ, where fᵢ is the share of the choices that fell on expert
-    i, and Pᵢ what the router gave it on average. If f and P agree it is 1 or more, and
-    1 only where all are equal. They need not agree: then it may fall below 1.
+    i, and Pᵢ what the router gave it on average: 1 if the choices or the averages are
+    even, and n_experts / k at most, where all tokens ask the same k and the router
+    gives nothing to the others. As long as it is undecided, it stays close to 1, even
+    if all ask the same. Where f and P agree it is 1 or more; else it may fall below.
 
     Shapes
     ------
@@ -124,8 +129,12 @@ def imbalance(shares: Tensor, chosen: Tensor) -> Tensor:
     >>> same = torch.tensor([[1.0, 0.0, 0.0, 0.0]] * 5)
     >>> imbalance(same, same.topk(1).indices).item()
     4.0
+    >>> undecided = torch.tensor([[0.28, 0.24, 0.24, 0.24]] * 5)
+    >>> round(imbalance(undecided, undecided.topk(1).indices).item(), 2)
+    1.12
     """
     n_experts = shares.shape[-1]
-    counts = torch.bincount(chosen.flatten(), minlength=n_experts)  # (E,)
-    asked = counts.to(shares) / chosen.numel()
+    ones = shares.new_ones(chosen.shape)
+    counts = torch.zeros_like(shares).scatter_add(-1, chosen, ones)  # (N, E)
+    asked = counts.sum(0) / chosen.numel()  # (E,)
     return n_experts * (asked * shares.mean(0)).sum()

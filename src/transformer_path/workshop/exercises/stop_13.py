@@ -1,5 +1,4 @@
 """The exercises of chapter 13: what has changed in the transformer since 2017."""
-"""The exercises of chapter 13, since 2017."""
 
 from collections.abc import Callable
 
@@ -49,47 +48,6 @@ def groups(answer: object) -> str:
     return "No key was copied: a group's queries are rows of one matrix product."
 
 
-CHECKS: dict[str, Callable[[object], str]] = {
-    "13.1": cache_of_groups,
-    "13.2": norms,
-    "13.3": groups,
-}
-
-
-def _by_turns(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """Deal the keys out to the heads in turn: 0, 1, 0, 1."""
-    shared = query.shape[1] // key.shape[1]
-    key, value = (x.repeat(1, shared, 1, 1) for x in (key, value))
-    return F.scaled_dot_product_attention(query, key, value, is_causal=True)
-
-
-def _mean_query(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """Ask one question a group, the mean of its heads'."""
-    shared = query.shape[1] // key.shape[1]
-    parts = [query[:, n::shared] for n in range(shared)]  # one of each group
-    mean = torch.stack(parts).mean(0).repeat_interleave(shared, 1)
-    return _grouped(mean, key, value)
-
-
-WRONG: dict[str, list[object]] = {
-    "13.1": [2 * 32 * 8192 * 4096 * 2, 32 * 8192 * 8 * 128 * 2, 2**29, 2**28, None],
-    "13.2": [
-        lambda x: F.rms_norm(x, x.shape[-1:], eps=1e-5),
-        lambda x: x - x.mean(-1, keepdim=True),
-        lambda x: F.rms_norm(x - x.mean(), x.shape[-1:], eps=1e-5),
-        lambda x: F.rms_norm(x, x.shape[-1:], eps=1e-5) - x.mean(-1, keepdim=True),
-        lambda x: F.rms_norm(x - x.mean(-1, keepdim=True), x.shape[-1:]),
-        3,
-    ],
-    "13.3": [
-        _by_turns,
-        _mean_query,
-        lambda query, key, value: F.scaled_dot_product_attention(
-            query, key, value, enable_gqa=True
-        ),
-        lambda query, key, value: _grouped(query / 2, key, value),
-        lambda query, key, value: _grouped(query, value, key),
-        lambda query, *_: torch.zeros_like(query) + query[:, :1],
 def reach_of_windows(answer: object) -> str:
     """13.4: one number, the tokens that can matter."""
     hint = "Each of 32 layers adds what lies before the position itself: 4,095."
@@ -132,97 +90,6 @@ def other_pairs(answer: object) -> str:
     return "Which order a file has, it does not say: the wrong one gives no error."
 
 
-CHECKS: dict[str, Callable[[object], str]] = {
-    "13.4": reach_of_windows,
-    "13.5": only_the_distance,
-    "13.6": other_pairs,
-}
-
-
-def _neighbours(x: Tensor, positions: Tensor) -> Tensor:
-    order = torch.arange(x.shape[-1]).view(-1, 2).T.flatten()
-    return _halves(x[..., order], positions)[..., order.argsort()]
-
-
-WRONG: dict[str, list[object]] = {
-    "13.4": [32 * 4096, 4095, 31 * 4095, 32 * 4095 + 1, None],
-    "13.5": [
-        lambda query, key, distance, speeds: _apart(query, key, -distance, speeds),
-        lambda query, key, _, speeds: _apart(query, key, 0, speeds),
-        lambda query, key, distance, speeds: _apart(query, key, distance, speeds / 2),
-        lambda query, key, *_: query * key,
-        3,
-    ],
-    "13.6": [
-        _neighbours,
-        lambda x, positions: _halves(x, positions, -1.0),
-        lambda x, positions: _halves(x, positions + 1),
-        lambda x, _: x,
-        None,
-# 13.10 to 13.12, three minutes to a language model
-
-
-def lifted(answer: object) -> str:
-    """13.10: one number, where five rounds take a singular value of 0.001."""
-    hint = "s to 3.4445 s - 4.7750 s³ + 2.0315 s⁵, five times, from 0.001."
-    same_number(answer, _lift(0.001), hint=hint, tolerance=1e-3)
-    return "From a thousandth to nearly a half: small directions catch up."
-
-
-def _lift(s: float, steps: int = 5) -> float:
-    for _ in range(steps):
-        s = 3.4445 * s - 4.7750 * s**3 + 2.0315 * s**5
-    return s
-
-
-def _guesses_together(logits: Tensor) -> Tensor:
-    return logits.softmax(-1).mean(0).log()
-
-
-def guesses_together(answer: object) -> str:
-    """13.11: a function answer(logits), (M, T, V) to (T, V)."""
-    cases = [draw((3, 5, 7)), draw((1, 2, 4)), draw((2, 1, 3))]
-    hint = "The mean is of probabilities; a mean of logits is another model."
-    same_function(answer, _guesses_together, cases, hint=hint, gradient=True)
-    return "Three opinions, one distribution."
-
-
-def _exact_step(g: Tensor) -> Tensor:
-    u, _, vt = torch.linalg.svd(g, full_matrices=False)
-    step: Tensor = max(1, g.shape[0] / g.shape[1]) ** 0.5 * (u @ vt)
-    return step
-
-
-def exact_step(answer: object) -> str:
-    """13.12: a function answer(g), (R, C) to (R, C)."""
-    cases = [draw((5, 3)), draw((3, 5)), draw((4, 4)), draw((6, 1))]
-    hint = "torch.linalg.svd(g, full_matrices=False); leave S out; mind tall matrices."
-    same_function(answer, _exact_step, cases, hint=hint)
-    return "All singular values are exactly equal, and the decomposition is slow."
-
-
-CHECKS: dict[str, Callable[[object], str]] = {
-    "13.10": lifted,
-    "13.11": guesses_together,
-    "13.12": exact_step,
-}
-
-
-WRONG: dict[str, list[object]] = {
-    "13.10": [0.001, 0.0034445, 3.4445**5 * 0.001, 1.0, _lift(0.001, 4), None],
-    "13.11": [
-        lambda logits: logits.mean(0).log_softmax(-1),
-        lambda logits: logits.log_softmax(-1).mean(0),
-        lambda logits: logits.softmax(-1).mean(0),
-        lambda logits: logits.softmax(-1).sum(0).log(),
-        3,
-    ],
-    "13.12": [
-        lambda g: g / g.norm(),
-        lambda g: torch.sign(g),
-        lambda g: _exact_step(g) / max(1, g.shape[0] / g.shape[1]) ** 0.5,
-        lambda g: _exact_step(g.T).T,
-        lambda _: None,
 def weights_that_a_token_meets(answer: object) -> str:
     """13.7: one number, the weights of experts that one token meets."""
     hint = "Three matrices an expert, two experts a layer, 32 layers."
@@ -274,11 +141,82 @@ def mixes(answer: object) -> str:
     return "Chosen by numbers that learn: no gradient flows through the choice itself."
 
 
+# 13.10 to 13.12, three minutes to a language model
+
+
+def lifted(answer: object) -> str:
+    """13.10: one number, where five rounds take a singular value of 0.001."""
+    hint = "s to 3.4445 s - 4.7750 s³ + 2.0315 s⁵, five times, from 0.001."
+    same_number(answer, _lift(0.001), hint=hint, tolerance=1e-3)
+    return "From a thousandth to nearly a half: small directions catch up."
+
+
+def _lift(s: float, steps: int = 5) -> float:
+    for _ in range(steps):
+        s = 3.4445 * s - 4.7750 * s**3 + 2.0315 * s**5
+    return s
+
+
+def _guesses_together(logits: Tensor) -> Tensor:
+    return logits.softmax(-1).mean(0).log()
+
+
+def guesses_together(answer: object) -> str:
+    """13.11: a function answer(logits), (M, T, V) to (T, V)."""
+    cases = [draw((3, 5, 7)), draw((1, 2, 4)), draw((2, 1, 3))]
+    hint = "The mean is of probabilities; a mean of logits is another model."
+    same_function(answer, _guesses_together, cases, hint=hint, gradient=True)
+    return "Three opinions, one distribution."
+
+
+def _exact_step(g: Tensor) -> Tensor:
+    u, _, vt = torch.linalg.svd(g, full_matrices=False)
+    step: Tensor = max(1, g.shape[0] / g.shape[1]) ** 0.5 * (u @ vt)
+    return step
+
+
+def exact_step(answer: object) -> str:
+    """13.12: a function answer(g), (R, C) to (R, C)."""
+    cases = [draw((5, 3)), draw((3, 5)), draw((4, 4)), draw((6, 1))]
+    hint = "torch.linalg.svd(g, full_matrices=False); leave S out; mind tall matrices."
+    same_function(answer, _exact_step, cases, hint=hint)
+    return "All singular values are exactly equal, and the decomposition is slow."
+
+
 CHECKS: dict[str, Callable[[object], str]] = {
+    "13.1": cache_of_groups,
+    "13.2": norms,
+    "13.3": groups,
+    "13.4": reach_of_windows,
+    "13.5": only_the_distance,
+    "13.6": other_pairs,
     "13.7": weights_that_a_token_meets,
     "13.8": measures_imbalance,
     "13.9": mixes,
+    "13.10": lifted,
+    "13.11": guesses_together,
+    "13.12": exact_step,
 }
+
+
+def _by_turns(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Deal the keys out to the heads in turn: 0, 1, 0, 1."""
+    shared = query.shape[1] // key.shape[1]
+    key, value = (x.repeat(1, shared, 1, 1) for x in (key, value))
+    return F.scaled_dot_product_attention(query, key, value, is_causal=True)
+
+
+def _mean_query(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Ask one question a group, the mean of its heads'."""
+    shared = query.shape[1] // key.shape[1]
+    parts = [query[:, n::shared] for n in range(shared)]  # one of each group
+    mean = torch.stack(parts).mean(0).repeat_interleave(shared, 1)
+    return _grouped(mean, key, value)
+
+
+def _neighbours(x: Tensor, positions: Tensor) -> Tensor:
+    order = torch.arange(x.shape[-1]).view(-1, 2).T.flatten()
+    return _halves(x[..., order], positions)[..., order.argsort()]
 
 
 def _of_shares_alone(shares: Tensor, _chosen: Tensor) -> Tensor:
@@ -315,6 +253,41 @@ def _asks_the_worst(
 
 
 WRONG: dict[str, list[object]] = {
+    "13.1": [2 * 32 * 8192 * 4096 * 2, 32 * 8192 * 8 * 128 * 2, 2**29, 2**28, None],
+    "13.2": [
+        lambda x: F.rms_norm(x, x.shape[-1:], eps=1e-5),
+        lambda x: x - x.mean(-1, keepdim=True),
+        lambda x: F.rms_norm(x - x.mean(), x.shape[-1:], eps=1e-5),
+        lambda x: F.rms_norm(x, x.shape[-1:], eps=1e-5) - x.mean(-1, keepdim=True),
+        lambda x: F.rms_norm(x - x.mean(-1, keepdim=True), x.shape[-1:]),
+        3,
+    ],
+    "13.3": [
+        _by_turns,
+        _mean_query,
+        lambda query, key, value: F.scaled_dot_product_attention(
+            query, key, value, enable_gqa=True
+        ),
+        lambda query, key, value: _grouped(query / 2, key, value),
+        lambda query, key, value: _grouped(query, value, key),
+        lambda query, *_: torch.zeros_like(query) + query[:, :1],
+        None,
+    ],
+    "13.4": [32 * 4096, 4095, 31 * 4095, 32 * 4095 + 1, None],
+    "13.5": [
+        lambda query, key, distance, speeds: _apart(query, key, -distance, speeds),
+        lambda query, key, _, speeds: _apart(query, key, 0, speeds),
+        lambda query, key, distance, speeds: _apart(query, key, distance, speeds / 2),
+        lambda query, key, *_: query * key,
+        3,
+    ],
+    "13.6": [
+        _neighbours,
+        lambda x, positions: _halves(x, positions, -1.0),
+        lambda x, positions: _halves(x, positions + 1),
+        lambda x, _: x,
+        None,
+    ],
     "13.7": [
         3 * 4096 * 14336 * 8 * 32,
         2 * 4096 * 14336 * 2 * 32,
@@ -338,5 +311,20 @@ WRONG: dict[str, list[object]] = {
         lambda x, router, gate, up, down, k: _mixture(x, router, up, gate, down, k),
         lambda x, *_: x,
         None,
+    ],
+    "13.10": [0.001, 0.0034445, 3.4445**5 * 0.001, 1.0, _lift(0.001, 4), None],
+    "13.11": [
+        lambda logits: logits.mean(0).log_softmax(-1),
+        lambda logits: logits.log_softmax(-1).mean(0),
+        lambda logits: logits.softmax(-1).mean(0),
+        lambda logits: logits.softmax(-1).sum(0).log(),
+        3,
+    ],
+    "13.12": [
+        lambda g: g / g.norm(),
+        lambda g: torch.sign(g),
+        lambda g: _exact_step(g) / max(1, g.shape[0] / g.shape[1]) ** 0.5,
+        lambda g: _exact_step(g.T).T,
+        lambda _: None,
     ],
 }

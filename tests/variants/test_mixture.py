@@ -204,7 +204,7 @@ def test_what_does_not_fit_is_refused(call, message):
         ("weights / weights.sum(-1, keepdim=True)", "weights"),
         ("if self.top_k > 1", "if self.top_k > 0"),
         ("shares.topk(self.top_k)", "shares.topk(self.top_k, largest=False)"),
-        ("weights[rows, places, None] *", "weights[rows, 0, None] *"),
+        ("weights[rows, places, None]", "weights[rows, 0, None]"),
         ("expert(tokens[rows])", "self.experts[0](tokens[rows])"),
         ("result = result.index_add(", "result = torch.zeros_like(tokens).index_add("),
         ("return n_experts * (", "return ("),

@@ -88,10 +88,11 @@ class Mixture(nn.Module):
             weights = weights / weights.sum(-1, keepdim=True)
         self.imbalance = imbalance(shares, chosen)
         result = torch.zeros_like(tokens)
-        for number, expert in enumerate(self.experts):
-            rows, places = (chosen == number).nonzero(as_tuple=True)
-            answers = weights[rows, places, None] * expert(tokens[rows])
-            result = result.index_add(0, rows, answers.to(x.dtype))
+        for n, expert in enumerate(self.experts):
+            rows, places = (chosen == n).nonzero(as_tuple=True)
+            weight = weights[rows, places, None]
+            answers = (weight * expert(tokens[rows])).to(x.dtype)
+            result = result.index_add(0, rows, answers)
         return result.view_as(x)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -135,6 +136,7 @@ def imbalance(shares: Tensor, chosen: Tensor) -> Tensor:
     """
     n_experts = shares.shape[-1]
     ones = shares.new_ones(chosen.shape)
-    counts = torch.zeros_like(shares).scatter_add(-1, chosen, ones)  # (N, E)
+    counts = torch.zeros_like(shares)
+    counts = counts.scatter_add(-1, chosen, ones)  # (N, E)
     asked = counts.sum(0) / chosen.numel()  # (E,)
     return n_experts * (asked * shares.mean(0)).sum()

@@ -39,7 +39,6 @@ from transformer_path.transformer.tokenizer import BytePairTokenizer
 from transformer_path.transformer.tokenizer_training import train as learn_merges
 from transformer_path.variants.corpus import (
     joined,
-    next_token_loss,
     total_bits,
     windows,
 )

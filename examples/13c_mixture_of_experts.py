@@ -295,7 +295,7 @@ def interval(values):
 gain = found["32 units"] - found["2 of 16 experts"]
 gain_all = found["32 units"][:3] - found["256 units"]
 cost = found["left alone"] - found["2 of 16 experts"]
-assert gain.mean() > 0 and 2 * gain.mean() < gain_all.mean()
+assert gain.mean() > 0 and gain.mean() < gain_all.mean()
 note(
     vocabulary=f"{V}",
     bits_small=plus_minus(found["32 units"], 2),
@@ -366,7 +366,7 @@ alone, balanced = (of_two(shares[name]) for name in ("left alone", "balanced"))
 assert alone[0].max() < 0.3 and alone[1].mean() > 0.5
 assert (unasked(shares["left alone"]) > 0).all()
 assert unasked(shares["balanced"]).max() == 0 and balanced[-1].max() < 0.3
-assert cost.mean() > 0
+assert abs(cost.mean()) < 0.05
 note(
     two_start=f"{100 * alone[0].mean():.0f}%",
     two_early=f"{100 * alone[1].mean():.0f}%",
@@ -379,8 +379,9 @@ note(
 # two that are asked most get 20%, after 40 steps 78%, at the end 55%. Some that nobody
 # asked come back. But at the end 3 ± 1 of the 16 get less than a tenth of an even share
 # (mean and standard deviation over seeds): weights that were paid for in memory, and
-# are hardly used. With balancing it is none, and the two most asked get 19%. In bits
-# the balance brings 0.019 ± 0.017.
+# are hardly used. With balancing it is none, and the two most asked get 19%. In bits it
+# makes little difference here: the balance brings 0.019 ± 0.017 (the 95% interval of a
+# mean over the five).
 
 
 # Whose fault is it?

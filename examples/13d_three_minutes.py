@@ -329,6 +329,7 @@ small = [*ranked.values()][3:]
 assert [*ranked][0] == "no groups of tokens" and [*ranked][2] == "Adam in place of Muon"
 assert worse["no groups of tokens"].min() > 0.12
 assert worse["the table for one token"].min() > 0.08
+assert ranked["the table for one token"] > 0.5 * ranked["no groups of tokens"]
 assert worse["Adam in place of Muon"].min() > 0.03
 assert max(small) < 0.045 and ranked["a constant rate"] < 0.02
 note(steps=f"{STEPS}", whole=plus_minus(found["ours"]))

@@ -350,12 +350,12 @@ assert table["CNN"][1].mean() > max(
 )
 assert all(0.4 < table[n][1].mean() < 0.55 for n in ("MLP", "ViT, 4 tokens"))
 assert min(found.min() for _, _, found in table.values()) > 0.87
-assert gaps[0] > 0.08 and gaps[1] < gaps[0] / 2
+assert gaps[0] > 0.08 and gaps[1] < 0.04 < gaps[0] / 2
 assert table["ViT, 4 tokens"][0].mean() < table["MLP"][0].mean() - 0.01
 for name, numbers in zip(("mlp", "cnn", "vit"), table.values()):
     cells = dict(zip(("few", "unseen", "seen"), numbers))
     note(**{f"{name}_{cell}": f"{spread(found)}%" for cell, found in cells.items()})
-note(gap_unseen=f"{100 * gaps[0]:.0f}", gap_seen=f"{100 * gaps[1]:.0f}")
+note(gap_unseen=f"{100 * gaps[0]:.0f}")
 
 #                    100 images   moved by a pixel  moved, and trained with moves
 #     MLP            91.4 ± 0.8%  49.1 ± 1.9%       95.1 ± 0.2%
@@ -363,12 +363,13 @@ note(gap_unseen=f"{100 * gaps[0]:.0f}", gap_seen=f"{100 * gaps[1]:.0f}")
 #     ViT, 4 tokens  86.8 ± 1.3%  47.7 ± 2.1%       93.1 ± 1.2%
 
 # Between CNN and transformer lay about 15 points on moved images; after seeing moves in
-# training it is 2. Most of what one has by construction, the other has learned, from
-# the same 1,097 images and one sentence of ours about them. And with 100 images the
-# transformer is behind the MLP, with which it was level before: it needs more to learn
-# from. Dosovitskiy et al. (2021) saw the same with photographs. Trained on a mid-sized
-# collection, their transformer stayed a few points below convolutional networks of its
-# size; pretrained on a far larger one, it did as well or better, for less computation.
+# training it is less than 4. Most of what one has by construction, the other has
+# learned, from the same 1,097 images and one sentence of ours about them. And with 100
+# images the transformer is behind the MLP, with which it was level before: it needs
+# more to learn from. Dosovitskiy et al. (2021) saw the same with photographs. Trained
+# on a mid-sized collection, their transformer stayed a few points below convolutional
+# networks of its size; pretrained on a far larger one, it did as well or better, for
+# less computation.
 
 
 # Where it fails
@@ -385,4 +386,4 @@ note(gap_unseen=f"{100 * gaps[0]:.0f}", gap_seen=f"{100 * gaps[1]:.0f}")
 
 # The layer that we used, for text and for images, is that of 2017. Much of it has been
 # exchanged since: the normalisation, the positions, the feedforward network, the heads.
-# Which of these changes can you measure? That is the next stop of the map.
+# Which of these changes can you measure? That is the next stop.

@@ -408,8 +408,8 @@ for name, parts in suspects.items():
     learn(group, 0.012, 0.0, log, part=1 / 4)
     cleared[name] = of_two(log), torch.stack([alike for _, alike in log])
 
-alikes = torch.stack([alike for _, alike in shares["left alone"]])
-rows = {"all": (alone, alikes), **cleared}
+alikeness = torch.stack([alike for _, alike in shares["left alone"]])
+rows = {"all": (alone, alikeness), **cleared}
 for name, (two, alike) in rows.items():
     assert two[1].mean() > 0.45
     assert alike[0].max() < 0.1 and alike[1].min() > 0.6
@@ -622,4 +622,4 @@ for C, (dense, experts, whole) in took.items():
 
 # Of all that has changed since 2017, how much is left if the clock decides? What does
 # lower the loss of a language model in a few minutes of two cores? That is the next
-# question of the map.
+# question.

@@ -408,8 +408,8 @@ for name, parts in suspects.items():
     learn(group, 0.012, 0.0, log, part=1 / 4)
     cleared[name] = of_two(log), torch.stack([alike for _, alike in log])
 
-alikeness = torch.stack([alike for _, alike in shares["left alone"]])
-rows = {"all": (alone, alikeness), **cleared}
+likeness = torch.stack([alike for _, alike in shares["left alone"]])
+rows = {"all": (alone, likeness), **cleared}
 for name, (two, alike) in rows.items():
     assert two[1].mean() > 0.45
     assert alike[0].max() < 0.1 and alike[1].min() > 0.6

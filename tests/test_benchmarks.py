@@ -212,7 +212,7 @@ def test_the_command_prints_its_tables(tmp_path):
     for line in (
         r"\| nanoGPT's setting, 2 steps +\| \d\.\d{3} ",
         r"\| ours, 3 together +\| \d\.\d{3} ",
-        r"2 steps: ours is lower by -?\d\.\d{3}, \d\.\d{3} of its loss",
+        r"its own steps: ours is lower by -?\d\.\d{3}, \d\.\d{3} of its loss",
         r"\| \.\.\. without Muon +\| \d\.\d{3} ",
         r"\| ours +\| [\d,]+ tokens/s +\| \d+\.\d\d times ",
     ):

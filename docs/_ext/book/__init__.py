@@ -71,7 +71,7 @@ def _outputs(app: Sphinx) -> None:
     app.connect("env-purge-doc", fresh.forget)
     app.connect("env-before-read-docs", whole.read)
     app.connect("env-before-read-docs", said.plan)
-    app.connect("env-before-read-docs", fresh.warm_up)
+    app.connect("env-before-read-docs", said.warm_up)
     app.connect("source-read", reading.start)
     app.connect("source-read", said.start_page)
     app.add_transform(checks.CheckOutputs)

@@ -7,7 +7,6 @@ pages that import it run again; change it back, and their outputs come from the 
 
 import hashlib
 import shutil
-import sys
 from pathlib import Path
 
 from docutils import nodes
@@ -18,7 +17,6 @@ from sphinx.environment import BuildEnvironment
 from book.outputs.cache import lock, looks_kept, mend, outputs_folder, prune
 from book.outputs.fingerprint import fingerprint, read_page
 from book.outputs.kernel import Replaced, environment, myst
-from book.outputs.warm import NURSERY
 
 
 def find_source(app: Sphinx, config: Config) -> None:
@@ -30,14 +28,6 @@ def kept_outputs(env: BuildEnvironment, docname: str) -> bool | None:
     """Say whether a page's outputs are kept; None if it runs nothing."""
     state, _ = _state(env, docname, _text(env, docname))
     return looks_kept(outputs_folder(env, docname, state[0])) if state[0] else None
-
-
-def warm_up(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
-    """Import once what many pages import, if several are going to run."""
-    modules: list[str] = app.config.kernel_imports
-    if modules and sys.platform == "linux":  # elsewhere a copy is not safe
-        if sum(kept_outputs(env, docname) is False for docname in docnames) > 1:
-            NURSERY.start(modules, environment(env, ()))
 
 
 class Reading:

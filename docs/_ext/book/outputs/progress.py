@@ -13,6 +13,7 @@ counted.
 
 import logging
 import os
+import sys
 from collections.abc import Sequence
 from functools import partial
 from multiprocessing import Value
@@ -26,6 +27,8 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util.parallel import make_chunks
 
 from book.outputs.fresh import kept_outputs
+from book.outputs.kernel import environment
+from book.outputs.warm import NURSERY
 
 
 class Progress:
@@ -47,6 +50,13 @@ class Progress:
         docnames.sort(key=lambda docname: docname not in runs)
         docnames[: len(runs)] = sorted(runs, reverse=True)
         setattr(builders, "make_chunks", partial(pieces, alone=len(runs)))  # noqa: B010
+
+    def warm_up(self, app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
+        """Import once what many pages import, if several are going to run."""
+        modules: list[str] = app.config.kernel_imports
+        # Elsewhere a copy is not safe.
+        if modules and sys.platform == "linux" and len(self.waiting) > 1:
+            NURSERY.start(modules, environment(env, ()))
 
     def give_back(self, _: Sphinx, __: BuildEnvironment) -> None:
         """Let Sphinx cut what it writes as it likes."""

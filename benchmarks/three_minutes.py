@@ -571,6 +571,7 @@ def of_machine(text: Text, ours: Ours) -> dict[str, Any]:
         "text": dict(text.looks),
         "bfloat16": ours.half,
         "processor": processor(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
         "torch": torch.__version__,
     }
 

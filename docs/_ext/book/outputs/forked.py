@@ -43,7 +43,8 @@ def become_kernel(stand_in: socket.socket) -> None:
     os.environ.clear()
     os.environ.update(told["environment"])
     os.chdir(told["folder"])
-    sys.argv = ["ipykernel_launcher", *told["options"]]
+    # Quiet: started by no Jupyter that it knows of, it would explain how to connect.
+    sys.argv = ["ipykernel_launcher", "--quiet", *told["options"]]
     threading.Thread(target=_end_with, args=[stand_in], daemon=True).start()
     import_module("ipykernel.kernelapp").launch_new_instance()
     os._exit(0)

@@ -137,8 +137,9 @@ class GPT(nn.Module):
     """Logits for the next token, at every position of a text.
 
     The readout is the embedding once more, as in the transformer of 2017. The first
-    weights are GPT-2's: normal with standard deviation 0.02, and those that add to the
-    residual stream smaller by the root of the number of additions.
+    weights are GPT-2's: normal with standard deviation 0.02 (positions, too; its code
+    has 0.01 there), and those that add to the residual stream smaller by the root of
+    the number of additions.
 
     Parameters
     ----------

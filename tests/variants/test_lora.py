@@ -127,7 +127,7 @@ def test_what_does_not_fit_is_refused(call, message):
     ("right", "wrong"),
     [
         ("layer.requires_grad_(False), scale", "layer, scale"),
-        ("self.scale * (x @", "(x @"),
+        ("+ self.scale * change", "+ change"),
         ("+= self.scale * self.up", "+= self.up"),
         ("+= self.scale", "-= self.scale"),
         ("new_zeros(n_out", "new_ones(n_out"),

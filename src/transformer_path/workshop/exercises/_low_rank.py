@@ -64,7 +64,8 @@ def _weakest(change: Tensor, r: int) -> Tensor:
 
 def _without_strengths(change: Tensor, r: int) -> Tensor:
     u, _, vt = torch.linalg.svd(change, full_matrices=False)
-    return u[:, :r] @ vt[:r]
+    bare: Tensor = u[:, :r] @ vt[:r]
+    return bare
 
 
 WRONG: dict[str, list[object]] = {

@@ -26,9 +26,9 @@ Read the modules in this order; each one imports only from those before it.
 22. :mod:`transformer_path.variants.bert`
 23. :mod:`transformer_path.variants.vit`
 24. :mod:`transformer_path.variants.llama`
-25. :mod:`transformer_path.variants.lora`
-26. :mod:`transformer_path.variants.mixture`
-27. :mod:`transformer_path.variants.three_minutes`
+25. :mod:`transformer_path.variants.mixture`
+26. :mod:`transformer_path.variants.three_minutes`
+27. :mod:`transformer_path.variants.lora`
 
 What every chapter shares (data, training, figures, exercises) lies in
 :mod:`transformer_path.workshop`.

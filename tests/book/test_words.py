@@ -93,6 +93,8 @@ WORDS = {
         sampling, temperature, top-k, top-p""",
     "rotary positions": """positional encoding, receptive field, relative position,
         RoPE, rotary, sliding window""",
+    "lora": """fine-tuning, forgetting, LoRA, low rank, low-rank adaptation, merge,
+        rank, singular value""",
     "three minutes": """bfloat16, ensemble, hashing, Muon, overfitting,
         singular value""",
 }

@@ -54,6 +54,21 @@ def test_it_is_its_formula_and_can_be_added(case):
     check(lora, case)
 
 
+def test_every_change_can_be_reached_with_the_full_rank_and_none_without():
+    with seeded(0):
+        layer, target = nn.Linear(7, 5).double(), nn.Linear(7, 5).double()
+    change = target.weight - layer.weight
+    u, s, vt = torch.linalg.svd(change.detach(), full_matrices=False)
+    for rank in (5, 4, 0):
+        adapted = lora.LoRA(layer, rank, scale=2.0)
+        with torch.no_grad():
+            adapted.up.copy_(u[:, :rank] * s[:rank] / 2)
+            adapted.down.copy_(vt[:rank])
+        error = change - 2 * adapted.up @ adapted.down
+        left = s[rank:].square().sum().sqrt()  # nothing that is nearer has this rank
+        torch.testing.assert_close(error.norm(), left, **EXACT)
+
+
 def check_model(module):
     sizes = Sizes(vocabulary=7, context=9, d_model=8, n_heads=2, n_layers=2)
     tokens = torch.tensor([[1, 2, 3]])
@@ -112,7 +127,7 @@ def test_what_does_not_fit_is_refused(call, message):
     ("right", "wrong"),
     [
         ("layer.requires_grad_(False), scale", "layer, scale"),
-        ("self.scale * (x @", "(x @"),
+        ("+ self.scale * change", "+ change"),
         ("+= self.scale * self.up", "+= self.up"),
         ("+= self.scale", "-= self.scale"),
         ("new_zeros(n_out", "new_ones(n_out"),

@@ -49,7 +49,8 @@ class LoRA(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """From (..., n_in) to (..., n_out)."""
-        result: Tensor = self.layer(x) + self.scale * (x @ self.down.mT @ self.up.mT)
+        change = x @ self.down.mT @ self.up.mT  # r numbers in between
+        result: Tensor = self.layer(x) + self.scale * change
         return result
 
     @torch.no_grad()
@@ -93,13 +94,9 @@ def adapt(
         if isinstance(layer, nn.Linear) and (name in names or not names)
     ]
     if not found:
+        named = f" named {' or '.join(names)}; see model.named_modules()."
         raise ValueError(
-            f"{type(model).__name__} has no linear layer"
-            + (
-                f" named {' or '.join(names)}; see model.named_modules()."
-                if names
-                else "."
-            )
+            f"{type(model).__name__} has no linear layer{named if names else '.'}"
         )
     for parent, name, layer in found:
         setattr(parent, name, LoRA(layer, rank, scale))

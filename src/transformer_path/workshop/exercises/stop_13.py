@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from . import _experts
+from . import _experts, _low_rank
 from ._attention import draw
 from ._compare import same_number
 from ._functions import same_function
@@ -99,6 +99,7 @@ CHECKS: dict[str, Callable[[object], str]] = {
     "13.5": only_the_distance,
     "13.6": other_pairs,
     **_experts.CHECKS,
+    **_low_rank.CHECKS,
 }
 
 
@@ -159,4 +160,5 @@ WRONG: dict[str, list[object]] = {
         None,
     ],
     **_experts.WRONG,
+    **_low_rank.WRONG,
 }

@@ -227,6 +227,7 @@ def test_a_book_without_script_numbers_and_refers(tmp_path, jobs):
         ("$$\n\\boxed{a}\n$$", 5, "browsers do not show <menclose>"),
         ("$$\n\\nonsense\n$$ (label)", 5, "Unknown command"),
         ("```{math}\n\\nonsense\n```", 5, "Unknown command"),
+        ("$$\na \\\\[6pt] b\n$$", 5, "[6pt] behind a line break"),
         ("\\begin{align}\n\\sout{a}\n\\end{align}", 5, "Not valid in math mode"),
     ],
 )

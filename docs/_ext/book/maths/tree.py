@@ -33,6 +33,7 @@ STYLES = {
 COLOURED = re.compile(r"\\textcolor\s*\{#([0-9a-fA-F]{6})\}\s*\{")
 ALIGNED = re.compile(r"\\(begin|end)\{(?:alignat\*?\}\{\d+|align(?:at)?\*?|split)\}")
 GATHERED = re.compile(r"\\(begin|end)\{gather\*?\}")
+SPACED = re.compile(r"\\\\\s*(\[\s*-?[\d.]+\s*[a-z]+\s*\])")  # as in \\[6pt]
 EQUATION = re.compile(r"\\(?:begin|end)\{equation\*?\}")
 TOKENS = {
     f"color:{colour};": f"color:var(--tp-{name},{colour})"
@@ -58,6 +59,11 @@ def read(tex: str, display: bool = False) -> ElementTree.Element:
     Traceback (most recent call last):
     ValueError: browsers do not show <menclose>, which the formula ... needs; ...
     """
+    if spaced := SPACED.search(tex):
+        raise ValueError(
+            f"{spaced[1]} behind a line break would be shown as it stands in the "
+            f"formula {tex!r}; write it without."
+        )
     hexadecimal = COLOURED.sub(r"{\\color[HTML]{\1}", _one_formula(tex))
     try:
         mathml = READER.convert_with_local_state(hexadecimal, displaystyle=display)

@@ -124,7 +124,7 @@ note(
 
 lottery = torch.randperm(1000, generator=torch.Generator().manual_seed(0))
 nonsense = Examples(data.train.x[:1000], data.train.y[:1000][lottery])
-learned, _ = repeat(network, nonsense, steps=1000, lr=1.0, schedule=fade)
+learned, _ = repeat(network, nonsense, steps=700, lr=1.0, schedule=fade)
 memorised, guessed = (
     accuracies(learned, nonsense),
     accuracies(learned, data.validation),
@@ -161,7 +161,7 @@ def carry_over(n=3500, steps=1500, lr=2.0, weight_decay=0.0, width=100):
 
 
 amounts = [300, 1000, 3500, 15_000, 40_000]
-budget = [400, 600, 1500, 3000, 4000]  # steps
+budget = [400, 600, 1500, 2000, 3500]  # steps
 results = [carry_over(n, steps) for n, steps in zip(amounts, budget)]
 fitted, carried = (torch.stack(part, 1) for part in zip(*results))  # (3 seeds, 5)
 line = np.polyfit(np.log10(amounts[:3]), carried[:, :3].mean(0), 1)

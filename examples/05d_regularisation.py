@@ -165,13 +165,17 @@ def fade(done):
 
 def train(examples, *sides, p=0.0, seeds=5):
     """Some networks for each side, each with its own first weights and minibatches."""
-    pairs = [(side, seed) for side in sides for seed in range(seeds)]
-    models = Several([network(seed, p) for _, seed in pairs])
-    batch = stacked(
-        [augmented(minibatches(examples, 100, seed=k), s.augment) for s, k in pairs]
-    )
-    lr = torch.tensor([side.lr for side, _ in pairs])
-    decay = torch.tensor([side.weight_decay for side, _ in pairs])
+    models = Several([network(seed, p) for _ in sides for seed in range(seeds)])
+    plain = stacked([minibatches(examples, 100, seed=seed) for seed in range(seeds)])
+    lr = torch.tensor([side.lr for side in sides]).repeat_interleave(seeds)
+    decay = torch.tensor([side.weight_decay for side in sides])
+    decay = decay.repeat_interleave(seeds)
+
+    def batch(step):
+        x, y = plain(step)  # (seeds, 100, 40) and (seeds, 100)
+        draw = torch.Generator().manual_seed(step)
+        changed = [side.augment(x, draw) for side in sides]
+        return Examples(torch.cat(changed), y.repeat(len(sides), 1))
 
     def loss(models, batch):  # multiplied by a rate: as a step with that rate
         squares = sum(w.square().flatten(1).sum(1) for w in models.parameters())
@@ -421,13 +425,21 @@ note(
 # under its rules, trained again on training and validation series together, counted
 # once on the test split:
 
-def learn(model, examples, seed, noise):
-    sgd = torch.optim.SGD(model.parameters(), lr=2.0)
-    batch = augmented(minibatches(examples, 100, seed=seed), Augment(noise=noise))
-    fit(model, batch, optimizer=sgd, steps=1500, schedule=fade)
+def learn(models, examples, seeds, noise):
+    plain = stacked([minibatches(examples, 100, seed=seed) for seed in seeds])
+    sgd = torch.optim.SGD(models.parameters(), lr=2.0)
+    fit(
+        models,
+        augmented(plain, Augment(noise=noise)),
+        loss=ON_CLASSES,
+        optimizer=sgd,
+        steps=1500,
+        schedule=fade,
+    )
 
 
-row = measure("MLP, noise", network, learn, [{"noise": 0.4}], architecture="mlp")
+noisy = [{"noise": 0.4}]
+row = measure("MLP, noise", network, learn, noisy, architecture="mlp", together=True)
 enter(row)
 
 plain, shuffled = np.array(row.accuracies), np.array(row.shuffled)

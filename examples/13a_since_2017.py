@@ -242,11 +242,11 @@ same(many(x), theirs, (x, x), (many.out.weight, module.out_proj.weight))
 
 # The text is Python's library, split by file. As at stop 12a, tokens are its bytes,
 # before any merge, so that a short training is enough. The model is small: one layer of
-# width 64 with four heads, and 32 bytes at once. (The first weights are GPT-2's, larger
-# by the root of 768/64, as there.)
+# width 64 with four heads, and 32 bytes at once. (The first weights are drawn as in our
+# GPT, but larger by the root of 768/64, as there.)
 
-# First all parts are old. Then one of them is exchanged, each in its turn, and at last
-# all four:
+# First all parts are old. (Only attention has no biases, in any of them.) Then one part
+# is exchanged, each in its turn, and at last all four:
 
 OLD = {
     "norm": nn.LayerNorm,
@@ -351,9 +351,9 @@ shown = -middle(gain["RoPE"])[0]
 rest = found["all four"] - found["RoPE"]  # seed by seed
 for kind in small:
     mean, half = middle(gain[kind])
-    assert abs(mean) < half and abs(mean) + half < shown / 3
+    assert abs(mean) < half + 0.02 and abs(mean) + half < shown / 2
 assert middle(gain["RoPE"])[1] < shown / 5 and shown > 0.12
-assert middle(rest)[0] + 1.3 * middle(rest)[1] < 0
+assert middle(rest)[0] < 0.02
 assert max(counts.values()) == counts["old"]
 assert gain["RoPE"].std(ddof=1) < found["old"].std(ddof=1)
 note(
@@ -368,6 +368,7 @@ note(
     sd_old=f"{found['old'].std(ddof=1):.2f}",
     sd_paired=f"{gain['RoPE'].std(ddof=1):.2f}",
     bits_old=f"{found['old'].mean():.2f} ± {found['old'].std(ddof=1):.2f}",
+    gqa_within=f"{abs(middle(gain['GQA'])[0]) + middle(gain['GQA'])[1] + 0.005:.2f}",
     widest=f"{max(middle(gain[kind])[1] for kind in small):.2f}",
 )
 
@@ -378,21 +379,22 @@ note(
 # - RoPE for learned positions: 66,304; −0.19 ± 0.01; 1.1
 # - all four: 61,952; −0.24 ± 0.02; 1.2
 
-# Three of the four are within the noise. The intervals of RMSNorm, SwiGLU and GQA hold
-# the zero. It does not follow that these parts are worth nothing. It follows that what
-# they are worth here, one at a time, is less than this experiment can see. How much is
-# that? Half an interval is up to 0.04: a difference much smaller than that could not
-# have been told from none.
+# Three of the four are about as small as the noise. The intervals of RMSNorm, SwiGLU
+# and GQA hold the zero, or end within 0.02 of it. It does not follow that these parts
+# are worth nothing. It follows that what they are worth here, one at a time, is hardly
+# more than this experiment can see. How much is that? Half an interval is up to 0.04: a
+# difference much smaller than that could not have been told from none.
 
 # It is as narrow as that since we compared seed by seed. Over the seeds, the old
 # model's own result has a standard deviation of 0.04. The difference between it and the
-# one with RoPE has only 0.01. Models that read the same batches are lucky together.
+# one with RoPE has only 0.01. Models that begin alike and read the same batches are
+# lucky together.
 
-# And together they are. With all four parts the model is better than with RoPE alone,
-# by −0.05 ± 0.02, with the fewest weights of all, 9% fewer than the old one. So some of
-# what one switch at a time did not show is there, once the positions are turned. Which
-# of the three it is, this table cannot say. That is the price of exchanging one part at
-# a time: what two do only together is not seen.
+# And together? Against RoPE alone, the model with all four parts has −0.05 ± 0.02 bits
+# a byte, and the fewest weights of all, 9% fewer than the old one. With other seeds,
+# tried afterwards, the interval held the zero. So only this is safe: beside RoPE the
+# three do no harm, and they need fewer weights. What two parts do only together, the
+# rows above could not have shown. That is the price of exchanging one at a time.
 
 shares = []
 
@@ -431,7 +433,7 @@ for kind, parts_ in CONTROLS.items():
     gain[kind] = found[kind] - found["old"][:2]
 
 none, zeros = gain["no positions"], gain["table from 0"]
-assert none.min() > 0.02 and -shown / 2 < zeros.min() < zeros.max() < 0.02
+assert none.mean() > 0.01 and -shown / 2 < zeros.mean() < 0
 note(none=f"{none.mean():.2f}", zeros=f"{-zeros.mean():.2f}", turned=f"{shown:.2f}")
 
 # Without any positions a byte costs 0.06 bits more than with the old table: the table
@@ -442,9 +444,8 @@ note(none=f"{none.mean():.2f}", zeros=f"{-zeros.mean():.2f}", turned=f"{shown:.2
 # What the cache gains
 # --------------------
 
-# GQA did not make the model better in a way that we could see, nor is that its purpose.
-# What it saves can be counted, without any noise. Let the caches of two models read the
-# same text:
+# GQA did not make the model better by much, nor is that its purpose. What it saves can
+# be counted, without any noise. Let the caches of two models read the same text:
 
 class Counted(Cache):
     numbers = 0
@@ -462,11 +463,11 @@ for kind in ("old", "GQA"):
     kept[kind] = cache.numbers
 assert kept["old"] == 2 * 32 * 64 and kept["GQA"] == kept["old"] / 2
 
-# Half the keys and values, half the cache, and a result that five seeds cannot tell
-# from the old one. With one group it would be a quarter. You have seen how many texts
-# it takes until their caches weigh as much as the model; now it takes twice as many.
-# (Our code copies each key for all heads of its group before it computes. So what it
-# saves here is memory between two tokens.)
+# Half the keys and values, half the cache, and a result that is within 0.03 bits of the
+# old one. With one group it would be a quarter. You have seen how many texts it takes
+# until their caches weigh as much as the model; now it takes twice as many. (Our code
+# copies each key for all heads of its group before it computes. So what it saves here
+# is memory between two tokens.)
 
 
 # Where it fails
@@ -501,24 +502,29 @@ ax.set_xticks(spans, map(str, spans))
 ax.minorticks_off()
 
 near = {kind: values[:, 0] - values[:, 2] for kind, values in lines.items()}
-far = {kind: values[:, 2] - values[:, 5] for kind, values in lines.items()}
-assert near["RoPE"].min() > near["old"].max() + 0.1
+far = {kind: (values[:, 2] - values[:, 5]).mean() for kind, values in lines.items()}
+assert near["RoPE"].min() > max(near["old"].max(), near["no positions"].max()) + 0.1
+assert near["old"].mean() < near["no positions"].mean() + 0.02
 assert lines["RoPE"][:, 0].mean() > lines["old"][:, 0].mean() - 0.02
-assert max(np.abs(far[kind]).max() for kind in ("old", "RoPE")) < 0.12
-assert far["no positions"].max() < 0
+assert max(abs(far["old"]), abs(far["RoPE"])) < 0.1
+bag = lines["no positions"]
+assert (bag[:, 5] > bag[:, 3] + 0.05).all()  # worse with 32 than with 8
 note(
     asked=f"{len(asked):,}",
     near_rope=f"{near['RoPE'].mean():.1f}",
     near_old=f"{near['old'].mean():.1f}",
+    near_none=f"{near['no positions'].mean():.1f}",
 )
 
 # One change is clear, and its reason is not:
 
-# Of four changes, one can be measured alone. And it is a change in how a position is
-# told, not in what is computed. Shown one byte, the model with RoPE is no better than
-# the old one. From the next three it takes 0.7 bits, the old one 0.4. Farther back
-# neither finds anything more.
+# Of four changes, one can be measured alone: how a position is told. Shown one byte,
+# the model with RoPE is no better than the old one. From the next three it takes 0.7
+# bits, the old one 0.4. The model without positions takes no less, 0.4: it sees which
+# three they are, and not their order. Farther back, what RoPE and the old one find is
+# worth less than a tenth of a bit. (The model without positions gets worse there: to
+# it, a far byte counts like a near one.)
 
-# So turned queries find the nearest neighbours, and in the same time learned places
-# hardly do. Why? What does a turn tell a query that a vector, added to the token, does
-# not? That needs a page of its own: rotary positions.
+# So turned queries find something in the order of the nearest neighbours, and learned
+# places, in the same time, do not. Why? What does a turn tell a query that a vector,
+# added to the token, does not? That needs a page of its own: rotary positions.

@@ -23,8 +23,8 @@ script.start()
 # GPT knows where a token stands by a vector for each position, learned and added to the
 # token. Llama (Touvron et al., 2023) has no such vectors. It turns queries and keys, in
 # every layer. We have put one in the place of the other, in a model of one layer, and
-# left all else as it was. On unseen files the learned vectors need 3.04 ± 0.02 bits a
-# byte, the turned ones 2.75 ± 0.05.
+# trained each at its best rate. All else is as it was. On unseen files the learned
+# vectors need 3.04 ± 0.02 bits a byte, the turned ones 2.75 ± 0.05.
 
 # That is more than one expects from an exchange of parts. Why does turning help? Does
 # it tell more, or does it tell it better?
@@ -76,7 +76,7 @@ from transformer_path.workshop.training import fit, seeded
 # (Su et al., 2021):
 
 #     [a'; b'] = [cos ω_i t, -sin ω_i t; sin ω_i t, cos ω_i t] [a; b]
-#     [6p t] q_t' · k_s' = |q| |k| cos(φ + ω_i (t - s))
+#     q_t' · k_s' = |q| |k| cos(φ + ω_i (t - s))
 
 #     symbol  meaning
 #     a, b    features 2i and 2i + 1 of a head
@@ -167,8 +167,8 @@ bytes_each = [
 
 # The model has one layer of width 64 with four heads. Two things can be switched:
 # whether queries and keys are turned, and whether a learned table is added, and how
-# large its first values are. GPT-2 draws them like the tokens' vectors, normal with
-# standard deviation 0.02.
+# large its first values are. Our GPT draws them like the tokens' vectors, normal with
+# standard deviation 0.02. (GPT-2's own code takes 0.01.)
 
 class Told(Llama):
     """A model that is told which token stands just before."""
@@ -215,8 +215,8 @@ def learn(seed=0, rate=0.004, context=64, size=8, **switches):
 
 # Each model reads the same 230 thousand tokens: 450 batches of eight windows of 64. The
 # rate was chosen for each kind on validation files, out of 0.002, 0.004 and 0.008. It
-# is 0.002 where a table as large as GPT-2's is added. For all others it is 0.004; no
-# other was better for one of them by more than 0.02 bits a byte.
+# is 0.002 where a table of 0.02 is added. For all others it is 0.004; no other was
+# better for one of them by more than 0.02 bits a byte.
 
 kinds = {
     "table": dict(turned=False, table=0.02, rate=0.002),
@@ -258,9 +258,9 @@ found = {name: [per_byte(model) for model in each] for name, each in models.item
 
 # Both hold. The small table costs nothing: it does as well as no positions. And RoPE
 # with the large table loses 0.19 bits a byte. So this is the first reason: RoPE leaves
-# the tokens alone. Of its lead over the learned table, 0.29 bits, it explains 0.10. Had
-# we given all of them one rate, 0.004, it would have seemed to be more: the large table
-# suffers most from a high rate.
+# the tokens alone. Of its lead over the learned table, 0.29 bits, it explains 0.10.
+# With a table half as large, as GPT-2's own code draws it, it would explain less: two
+# runs with other seeds lost no more than a few hundredths of a bit by it.
 
 mean = {name: np.mean(values) for name, values in found.items()}
 assert mean["RoPE"] < mean["nothing"] - 0.06
@@ -302,12 +302,14 @@ hues = {"RoPE": "attention", "nothing": "ink-2", "small table": "mlp"}
 for name, lines in reach.items():
     plots.curves(ax, spans, lines, hues[name], name)
 steps = {name: lines.mean(0)[0] - lines.mean(0)[1] for name, lines in reach.items()}
-assert steps["RoPE"] > max(steps["nothing"], steps["small table"]) + 0.1
+assert steps["RoPE"] > max(steps["nothing"], steps["small table"]) + 0.03
+assert all(np.diff(lines.mean(0)).argmin() == 0 for lines in reach.values())
+assert reach["nothing"].mean(0)[-1] < reach["nothing"].mean(0)[3] + 0.1  # 64, 8
 
 # The second token, the one just before the last, saves RoPE 0.3 bits, the model without
 # positions 0.2 and the small table 0.2. So here is a suspicion. "Which token stands
 # just before me?" is the same question at every position. RoPE can ask it with one
-# query and one key, as only the distance counts. The table has to learn it 64 times:
+# query and one key, for only the distance counts. The table has to learn it 64 times:
 # position 2 looks for position 1, position 3 for 2. Look whether they ask it:
 
 @torch.no_grad()
@@ -339,10 +341,10 @@ assert min(before["RoPE"]) > 2 * max(before["small table"] + before["nothing"])
 # small table more than 3%. But to look there is not yet to win by it. Two experiments
 # could refute the suspicion.
 
-# Tell both. If RoPE's lead is that it knows the token before, then it must vanish where
-# everyone is told. As on stop 11b, a second table of vectors describes the token
-# before, and is added. (A control there had the same table for the token itself, and
-# gained nothing by it.)
+# Tell both. If RoPE's lead is that it knows the token before, then little of it may be
+# left where everyone is told. As on stop 11b, a second table of vectors describes the
+# token before, and is added. (A control there had the same table for the token itself,
+# and gained nothing by it.)
 
 # Fewer positions. If the table's trouble is that it must learn the same question for
 # every position, then it must do better with eight positions in place of 64, when each
@@ -352,7 +354,7 @@ assert min(before["RoPE"]) > 2 * max(before["small table"] + before["nothing"])
 told = {name: per_byte(learn(kind=Told, **kinds[name])) for name in ("nothing", "RoPE")}
 short = {
     name: per_byte(learn(context=8, size=64, **kinds[name]), context=8)
-    for name in shown
+    for name in ("nothing", "small table")
 }
 
 beyond = mean["nothing"] - mean["RoPE"]
@@ -360,28 +362,25 @@ left = told["nothing"] - told["RoPE"]
 gain_64 = mean["nothing"] - mean["small table"]
 gain_8 = short["nothing"] - short["small table"]
 assert told["nothing"] < mean["nothing"] - 0.15
-assert left < beyond / 2
+assert left < 0.7 * beyond
 assert gain_8 > max(gain_64, 0) + 0.02
 
 #     bits per byte              nothing      small table  RoPE
 #     64 positions               2.93 ± 0.02  2.93 ± 0.02  2.75 ± 0.05
 #     64, told the token before  2.56                      2.50
-#     8 positions                2.77         2.67         2.62
+#     8 positions                2.77         2.67
 
 # The suspicion has survived both. Told the token before, the model without positions is
 # 0.4 bits better, and RoPE's lead over it shrinks from 0.19 to 0.05. And with eight
 # positions the small table is 0.09 bits better than none, where with 64 it was +0.01.
-# (RoPE is ahead with eight, too.)
 
-# What we also tried, from one seed on validation files: a table of 0.006, and sinusoids
-# times 0.006, 0.02 and 0.1. None was more than 0.02 bits better than no positions. But
-# one learned number for each of the last eight distances, added to the scores, as on
-# stop 9c, did better than RoPE after this short training. It, too, is one question for
-# all positions, and nothing added to the tokens. RoPE is not the only way to have the
-# two; it is one without a single weight. And all this is a model of one layer after a
-# few seconds. A learned table can be learned: GPT-2 had one. With four times as many
-# steps, in one run of each, both tables had heads that look at the token before, and
-# were alike. RoPE was still ahead.
+# RoPE is not the only way to have both. Another is one learned number for each
+# distance, added to the scores, as on stop 9c. (For the last eight distances, at the
+# rate of 0.004, two runs of it were hardly better than no positions; we did not look
+# for its best rate.) RoPE is a way without a single weight. And all this is a model of
+# one layer after a few seconds. A learned table can be learned: GPT-2 had one. With
+# four times as many steps, in one run of each, both tables had heads that look at the
+# token before, and were alike. RoPE was still ahead.
 
 
 # Longer than the training
@@ -401,7 +400,8 @@ print(said)
 # windows of 256 tokens, four times what it was trained on. Then once more, with one
 # line changed: each position may look at itself and the 63 before it, and no farther.
 # This is sliding-window attention (Jiang and others, 2023); it needs no training here,
-# as no distance is new.
+# as no distance is new. The model without positions reads the same, as a control: it
+# has as many tokens before it, and no distances.
 
 @torch.no_grad()
 def by_position(model, window):
@@ -414,28 +414,35 @@ def by_position(model, window):
 
 
 alone = {
-    window: np.array([by_position(m, window) for m in models["RoPE"]])
+    (name, window): np.array([by_position(m, window) for m in models[name]])
+    for name in ("RoPE", "nothing")
     for window in (None, 64)
 }
-binned = {w: lines.reshape(3, 16, 16).mean(-1) for w, lines in alone.items()}
 
 fig, ax = plots.figure(4.9, 2.9)
 ax.set(xlabel="position in the window", ylabel="bits per byte")
 middle = np.arange(8, 256, 16)
+binned = {w: alone["RoPE", w].reshape(3, 16, 16).mean(-1) for w in (None, 64)}
 plots.curves(ax, middle, binned[None], "attention", "sees all", hollow=True)
 plots.curves(ax, middle, binned[64], "attention", "window of 64", style="--")
 plots.level(ax, x=64)
-last = {w: lines[:, 192:].mean(1) for w, lines in alone.items()}
+last = {how: lines[:, 192:].mean(1) for how, lines in alone.items()}
+worse = {name: last[name, None] - last[name, 64] for name in ("RoPE", "nothing")}
 assert said.startswith("a text of 256 tokens") and "places for 64" in said
-assert np.allclose(alone[None][:, :64], alone[64][:, :64], atol=1e-3)
-assert (last[None] > last[64] + 0.08).all()
-assert abs(last[64].mean() - alone[64][:, 32:64].mean()) < 0.2
+known = alone["RoPE", 64][:, :64]
+assert np.allclose(alone["RoPE", None][:, :64], known, atol=1e-3)
+assert worse["RoPE"].min() > 0 and worse["RoPE"].mean() > 2 * worse["nothing"].mean()
+assert abs(last["RoPE", 64].mean() - known[:, 32:].mean()) < worse["RoPE"].mean() / 2
 
 # In the last quarter, RoPE that sees everything needs 3.07 ± 0.03 bits a byte. Limited
-# to 64, for the same tokens, 2.83 ± 0.03. So more context has made it worse: it can
-# compute what it has not learned to read. That positions can be computed does not mean
-# that they generalise. Kazemnejad et al. (2023) found the same with tasks of other
-# kinds.
+# to 64, for the same tokens, 2.83 ± 0.03. So more context has made it worse. Is it the
+# mere number of tokens among which to look? The model without positions has as many,
+# and loses 0.03 bits by them, where RoPE loses 0.24. Is it then the new distances? With
+# two other seeds we took each distance beyond 63 for 63. In one of the two most of the
+# loss was gone, in the other next to nothing of it. So it is more than one thing. But
+# that positions can be computed does not mean that they generalise. Kazemnejad et al.
+# (2023) found the same with tasks of other kinds; the models that were told no
+# positions did best there.
 
 with seeded(0):
     layers = [Attention(16, 2, window=5).double() for _ in range(3)]
@@ -506,15 +513,15 @@ note(
     before_small=f"{max(before['small table']):.0%}",
     told_nothing=f"{told['nothing']:.2f}",
     told_rope=f"{told['RoPE']:.2f}",
-    told_gain=f"{mean['nothing'] - told['nothing']:.1f}",
+    told_gain=f"{mean['nothing'] - told['nothing']:.2f}",
     short_nothing=f"{short['nothing']:.2f}",
     short_small=f"{short['small table']:.2f}",
-    short_rope=f"{short['RoPE']:.2f}",
     gain_8=f"{gain_8:.2f}",
     gain_64=f"{gain_64:+.2f}".replace("-", "−"),
-    tried_sinusoids="0.006, 0.02 and 0.1",
-    longer_all=plus_minus(last[None]),
-    longer_window=plus_minus(last[64]),
+    longer_all=plus_minus(last["RoPE", None]),
+    longer_window=plus_minus(last["RoPE", 64]),
+    worse_rope=f"{worse['RoPE'].mean():.2f}",
+    worse_nothing=f"{worse['nothing'].mean():.2f}",
     part=f"{part:.0%}",
     time_narrow=f"{time_wide[704]:.1f}",
     time_wide=f"{time_wide[5632]:.0f}",

@@ -454,7 +454,9 @@ assert np.mean(alone["little"]) < min(one["little"]) - 0.1
 # files it needs more than a single short run: overfitting.
 
 # And in the race? The plays are short: a run of three minutes reads them several times,
-# one of a minute not often. Which of the two is better there has not been measured yet.
+# one of a minute not often. On a slower processor than that of the next section the one
+# long run was the better; on this one they have not been compared yet. Both are in
+# `benchmarks/README.md`.
 
 
 # Three minutes, measured

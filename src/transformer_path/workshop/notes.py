@@ -6,6 +6,8 @@ same line prints the number.
 """
 
 import sys
+from collections.abc import Iterable
+from statistics import mean, stdev
 
 from transformer_path.workshop.terminal import say
 
@@ -61,6 +63,23 @@ def note(**numbers: str) -> None:
     else:
         for name, text in numbers.items():
             say(f"{name} = {text}")
+
+
+def plus_minus(values: Iterable[float], digits: int = 2) -> str:
+    """Write numbers, one for each seed, as mean ± standard deviation (ddof 1).
+
+    Examples
+    --------
+    >>> plus_minus([2.0, 2.1, 2.2])
+    '2.10 ± 0.10'
+    >>> plus_minus([-3.0], digits=0)  # of one seed there is no spread
+    '−3'
+    """
+    found = [float(value) for value in values]
+    told = f"{mean(found):.{digits}f}"
+    if len(found) > 1:
+        told += f" ± {stdev(found):.{digits}f}"
+    return told.replace("-", "−")
 
 
 def _in_a_kernel() -> bool:

@@ -157,25 +157,26 @@ class Side(NamedTuple):
     augment: Augment = Augment()
     weight_decay: float = 0.0
     lr: float = 2.0
+    seeds: int = 5  # networks
 
 
 def fade(done):
     return 1 - done
 
 
-def train(examples, *sides, p=0.0, seeds=5):
+def train(examples, *sides, p=0.0):
     """Some networks for each side, each with its own first weights and minibatches."""
-    models = Several([network(seed, p) for _ in sides for seed in range(seeds)])
-    plain = stacked([minibatches(examples, 100, seed=seed) for seed in range(seeds)])
-    lr = torch.tensor([side.lr for side in sides]).repeat_interleave(seeds)
-    decay = torch.tensor([side.weight_decay for side in sides])
-    decay = decay.repeat_interleave(seeds)
+    seeds = [side.seeds for side in sides]
+    models = Several([network(seed, p) for n in seeds for seed in range(n)])
+    plain = stacked([minibatches(examples, 100, seed=s) for s in range(max(seeds))])
+    settings = [(side.lr, side.weight_decay) for side in sides]
+    lr, decay = torch.tensor(settings).repeat_interleave(torch.tensor(seeds), 0).T
 
     def batch(step):
         x, y = plain(step)  # (seeds, 100, 40) and (seeds, 100)
         draw = torch.Generator().manual_seed(step)
-        changed = [side.augment(x, draw) for side in sides]
-        return Examples(torch.cat(changed), y.repeat(len(sides), 1))
+        changed = [side.augment(x[: side.seeds], draw) for side in sides]
+        return Examples(torch.cat(changed), torch.cat([y[:n] for n in seeds]))
 
     def loss(models, batch):  # multiplied by a rate: as a step with that rate
         squares = sum(w.square().flatten(1).sum(1) for w in models.parameters())
@@ -183,8 +184,8 @@ def train(examples, *sides, p=0.0, seeds=5):
 
     sgd = torch.optim.SGD(models.parameters(), lr=1.0)
     fit(models, batch, loss=loss, optimizer=sgd, steps=1500, schedule=fade)
-    found = models.members()
-    return [found[i : i + seeds] for i in range(0, len(found), seeds)]
+    found = iter(models.members())
+    return [[next(found) for _ in range(n)] for n in seeds]
 
 # Early stopping is the exception. A rate that fades brings the run to its end by
 # itself, so here the rate stays as it is, and the end comes when the validation loss
@@ -226,23 +227,24 @@ double = {
     "noise": Side(Augment(noise=0.8)),
     "shift": Side(Augment(shift=6)),
 }
-slow = {name: side._replace(lr=1.0) for name, side in sides.items()}
-trials = train(data.train, *half.values(), *double.values(), seeds=2)
-found = {
-    "half": dict(zip(half, trials)),
-    "double": dict(zip(double, trials[len(half) :])),
-    "slow": dict(zip(slow, train(data.train, *slow.values(), seeds=1))),
+plan = {
+    "half": {name: side._replace(seeds=2) for name, side in half.items()},
+    "double": {name: side._replace(seeds=2) for name, side in double.items()},
+    "slow": {name: side._replace(lr=1.0, seeds=1) for name, side in sides.items()},
+    "ours": sides,
 }
-runs = dict(zip(sides, train(data.train, *sides.values())))
-(runs["dropout"],) = train(data.train, Side(), p=0.1)
+groups = iter(
+    train(data.train, *(s for group in plan.values() for s in group.values()))
+)
+found = {kind: {name: next(groups) for name in group} for kind, group in plan.items()}
+runs, once = found["ours"], Side(lr=1.0, seeds=1)
+runs["dropout"], found["slow"]["dropout"] = train(data.train, Side(), once, p=0.1)
 for kind, p in [("half", 0.05), ("double", 0.2)]:
-    (found[kind]["dropout"],) = train(data.train, Side(), p=p, seeds=2)
-(found["slow"]["dropout"],) = train(data.train, Side(lr=1.0), p=0.1, seeds=1)
+    (found[kind]["dropout"],) = train(data.train, Side(seeds=2), p=p)
 runs["early stopping"] = [stop_early(seed) for seed in range(5)]
 for kind, lr in [("slow", 1.0), ("slower", 0.3)]:
     group = found.setdefault(kind, {})
     group["early stopping"] = [stop_early(0, lr)]
-found["ours"] = runs
 
 short = {
     "nothing": "nothing",
@@ -343,7 +345,7 @@ note(
 )
 note(loss_early=f"{-gains['early'][0]:.1f} ± {gains['early'][1]:.1f}")
 assert gains["shift"][0] > 8 > gains["noise"][0] > 2
-assert 0 < gains["decay"][0] < 3 and 0 < gains["dropout"][0] < 3
+assert -1 < gains["decay"][0] < 3 and 0 < gains["dropout"][0] < 3
 for key in ("decay", "dropout"):
     assert gains["noise"][0] > gains[key][0] + 0.8
 assert abs(gains["scale"][0]) < 2
@@ -359,11 +361,12 @@ assert gains["early"][0] < -3
 #     shift           91 ± 1%          81.4 ± 0.4       0.51 ± 0.01
 
 # Three things to read from it; all numbers are means of five networks, with their 95%
-# intervals. Weight decay and dropout gain a point or two, and five seeds do not tell
-# them apart: 0.2 ± 0.9 points. What they change is the last column. The loss on fresh
-# series falls from 1.47 ± 0.07 to 0.82 ± 0.03 and 0.89 ± 0.01. One reason is in the
-# wrong answers: 44 ± 1% of them are given with a probability above 0.9 by the networks
-# without a remedy, 7 ± 1% with weight decay and 14 ± 1% with dropout.
+# intervals. Weight decay and dropout gain little (with one set of other seeds weight
+# decay gained nothing), and five seeds do not tell them apart: 0.2 ± 0.9 points. What
+# they change is the last column. The loss on fresh series falls from 1.47 ± 0.07 to
+# 0.82 ± 0.03 and 0.89 ± 0.01. One reason is in the wrong answers: 44 ± 1% of them are
+# given with a probability above 0.9 by the networks without a remedy, 7 ± 1% with
+# weight decay and 14 ± 1% with dropout.
 
 # Early stopping lowers the loss as well, to 1.03 ± 0.05, and loses accuracy. It ends
 # with 77 ± 5% of the training series learned, and its rate has not faded. Which of the

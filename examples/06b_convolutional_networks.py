@@ -425,7 +425,7 @@ for (reach, runs), color in zip(curves.items(), ["linear", "ink-2", "cnn"]):
     plots.label(ax, at - 1, 1.0, name, color, "above")
 
 far = two_events(2000, seed=10**6, distance=16)
-apart = accuracies(read((1, 1, 1), [16, 16], steps=960), far)
+apart = accuracies(read((1, 1, 1), [16, 16], steps=480), far)
 wider = accuracies(read((1, 1, 1), [16, 16], width=24), far)
 placed = accuracies(read((1, 1, 1), [16, 16], place=True), far)
 

@@ -45,7 +45,7 @@ from transformer_path.workshop import plots
 from transformer_path.workshop.batches import minibatches
 from transformer_path.workshop.datasets import Examples
 from transformer_path.workshop.leaderboard import spread
-from transformer_path.workshop.notes import note
+from transformer_path.workshop.notes import note, plus_minus
 from transformer_path.workshop.source import short_functions
 from transformer_path.workshop.training import fit, seeded
 
@@ -359,10 +359,6 @@ def bits(p, y):
 
 real = test.y != -100
 scores = [(bits(chances(m, test), test.y)[real].mean().item()) for m in (*narrow, wide)]
-
-def plus_minus(values):
-    return f"{np.mean(values):.2f} ± {np.std(values, ddof=1):.2f}"
-
 
 assert counts[0] > counts[1] + 0.5 > counts[top] + 1.0
 assert max(scores) < counts[1] - 0.8  # well below the bigram

@@ -171,27 +171,38 @@ def loss(model, batch):
 # Only the context differs. To the three networks comes a fourth, for a rival
 # explanation. Perhaps what helps is not the choice for every word, but only that the
 # context is made of all the states, or that there are more parameters. So the fourth is
-# additive attention with all its parameters, but its scores get zeros in the place of
-# the decoder's state: an average of all states, with learned weights, the same for
-# every word.
+# additive attention with all its parameters and the same first weights, but its scores
+# get zeros in the place of the decoder's state: an average of all states, with learned
+# weights, the same for every word. One number that is not learned, 1 or 0, is all that
+# tells the two apart, so they can be trained side by side.
 
-class SameForEveryWord(AdditiveAttention):
+class Switched(nn.Module):
+    """A score; with choice=0 it is the same for every word."""
+
+    def __init__(self, score, choice):
+        super().__init__()
+        self.score = score
+        self.choice = nn.Parameter(torch.tensor(choice), requires_grad=False)
+
     def forward(self, query, keys):
-        return super().forward(torch.zeros_like(query), keys)
+        return self.score(self.choice * query, keys)
 
 
-def trained(score, lr, kind=None, width=32):
-    models = []
-    for seed in range(3):
-        with seeded(seed):
-            model = EncoderDecoder(len(source), len(target), width=width, score=score)
-            if kind:
-                model.score = kind(width, 2 * width, width=width)
-            models.append(model)
-    several = Several(models)
+def build(seed, score, choice=None, width=32):
+    with seeded(seed):
+        model = EncoderDecoder(len(source), len(target), width=width, score=score)
+    if choice is not None:
+        model.score = Switched(model.score, choice)
+    return model
+
+
+def trained(score, choices=(None,), lr=0.02):
+    """Three networks for each choice, all side by side."""
+    pairs = [(seed, choice) for choice in choices for seed in range(3)]
+    several = Several([build(seed, score, choice) for seed, choice in pairs])
     fit(
         several,
-        stacked([task.batches(48, seed=seed) for seed in range(3)]),
+        stacked([task.batches(48, seed=seed) for seed, _ in pairs]),
         loss=each(loss),
         optimizer=torch.optim.Adam(several.parameters(), lr, fused=True),
         schedule=lambda done: 1 - done,
@@ -200,11 +211,12 @@ def trained(score, lr, kind=None, width=32):
     return several.members()
 
 
+either = trained("additive", choices=(0.0, 1.0))
 networks = {
-    "one vector": trained("none", 0.02),
-    "same average": trained("additive", 0.02, SameForEveryWord),
-    "additive": trained("additive", 0.02),
-    "multiplicative": trained("multiplicative", 0.02),
+    "one vector": trained("none"),
+    "same average": either[:3],
+    "additive": either[3:],
+    "multiplicative": trained("multiplicative"),
 }
 
 # The learning rate is 0.02 for all four, chosen for each of them on the validation

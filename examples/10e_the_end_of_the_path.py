@@ -37,12 +37,11 @@ from transformer_path.sequences.convolution import MaxPool
 from transformer_path.transformer.attention import MultiHeadAttention
 from transformer_path.transformer.blocks import EncoderLayer
 from transformer_path.workshop import plots
-from transformer_path.workshop.batches import minibatches, stacked
+from transformer_path.workshop.batches import minibatches
 from transformer_path.workshop.datasets import Examples, mnist1d
-from transformer_path.workshop.ensembles import Several, each
 from transformer_path.workshop.leaderboard import PUBLISHED, enter, measure, spread
 from transformer_path.workshop.notes import note
-from transformer_path.workshop.scores import accuracy, classification_loss
+from transformer_path.workshop.scores import accuracy
 from transformer_path.workshop.training import fit, seeded
 
 
@@ -157,13 +156,12 @@ def up_and_down(done):
     return min(done / 0.3, (1 - done) / 0.7)
 
 
-def learn(models, examples, seeds, lr):
+def learn(model, examples, seed, lr):
     fit(
-        models,
-        stacked([minibatches(examples, 100, seed=seed) for seed in seeds]),
-        loss=each(classification_loss),
+        model,
+        minibatches(examples, 100, seed=seed),
         optimizer=torch.optim.AdamW(
-            models.parameters(), lr, weight_decay=0.05, fused=True
+            model.parameters(), lr, weight_decay=0.05, fused=True
         ),
         schedule=up_and_down,
         steps=200,
@@ -171,14 +169,13 @@ def learn(models, examples, seeds, lr):
 
 
 def several(build, lr, examples=data.train):
-    """Three networks, side by side."""
+    """Three networks."""
     models = []
     for seed in range(3):
         with seeded(seed):
             models.append(build())
-    models = Several(models)
-    learn(models, examples, range(3), lr)
-    return models.members()
+        learn(models[seed], examples, seed, lr)
+    return models
 
 
 new = Examples(*(part[3500:] for part in mnist1d(n_train=8500).train))
@@ -304,7 +301,6 @@ row = measure(
     learn,
     [{"lr": 0.08}],
     architecture="attention",
-    together=True,
 )
 enter(row)
 

@@ -33,6 +33,7 @@ script.start()
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from transformer_path.transformer.attention import causal_mask
 from transformer_path.transformer.tokenizer import BytePairTokenizer
@@ -40,8 +41,9 @@ from transformer_path.variants.bert import BERT, masked
 from transformer_path.variants.corpus import joined, windows
 from transformer_path.variants.gpt import GPT, Sizes
 from transformer_path.workshop import plots
-from transformer_path.workshop.batches import mixed
-from transformer_path.workshop.notes import note
+from transformer_path.workshop.batches import mixed, stacked
+from transformer_path.workshop.ensembles import Several, each
+from transformer_path.workshop.notes import note, plus_minus
 from transformer_path.workshop.source import files
 from transformer_path.workshop.training import fit, seeded
 
@@ -138,16 +140,6 @@ tokenizer = BytePairTokenizer([], special=["<|endoftext|>", "<|mask|>"])
 end, MASK = tokenizer.special.values()
 train, test = (joined(part, tokenizer, end) for part in (texts.train, texts.test))
 
-
-def network(seed):
-    sizes = Sizes(vocabulary=MASK + 1, context=16, d_model=64, n_heads=4, n_layers=1)
-    with seeded(seed):
-        model = BERT(sizes)
-    for weight in model.parameters():
-        if weight.dim() == 2:
-            weight.data *= (768 / 64) ** 0.5
-    return model
-
 # Three of them learn from hidden tokens, two in each window of 16. They see the same
 # windows with the same tokens hidden, and differ in one thing: in the first, positions
 # look to both sides; in the second only to the left, in the third only to the right.
@@ -164,16 +156,30 @@ def up_and_down(done):
     return min(done / 0.1, (1 - done) / 0.9)
 
 
-def answers(model, tokens, sight, asked):
-    """The logits where asked; past the attention nobody needs the others, (N, V)."""
-    (layer,) = model.layers
-    x = model.tokens(tokens) + model.positions.weight  # (B, T, C)
-    x = (x + layer._attend(layer.norm1(x), sight, None))[asked]  # (N, C)
-    x = x + layer.linear2(F.gelu(layer.linear1(layer.norm2(x))))
-    return F.linear(model.norm(x), model.tokens.weight)
+class Asked(BERT):
+    """The logits where asked; past the attention nobody needs the others."""
+
+    def forward(self, tokens, sight, where):
+        (layer,) = self.layers
+        x = self.tokens(tokens) + self.positions.weight  # (B, T, C)
+        x = x + layer._attend(layer.norm1(x), sight, None)
+        x = x.gather(1, where[..., None].expand(-1, -1, 64))  # (B, K, C)
+        x = x + layer.linear2(F.gelu(layer.linear1(layer.norm2(x))))
+        return F.linear(self.norm(x), self.tokens.weight)  # (B, K, V)
 
 
-def train_one(sight, seed, lr, decoder=False, share=0.15, steps=500):
+def network(seed):
+    sizes = Sizes(vocabulary=MASK + 1, context=16, d_model=64, n_heads=4, n_layers=1)
+    with seeded(seed):
+        model = Asked(sizes)
+    for weight in model.parameters():
+        if weight.dim() == 2:
+            weight.data *= (768 / 64) ** 0.5
+    return model
+
+
+def lessons(seed, sight, decoder=False, share=0.15):
+    """From a step to tokens, who looks at whom, where is asked, what stands there."""
     draw = windows(train, 16, 32, seed=seed)
 
     def batch(step):
@@ -181,32 +187,47 @@ def train_one(sight, seed, lr, decoder=False, share=0.15, steps=500):
         generator = torch.Generator().manual_seed(mixed(seed, step))
         asked = window[:, 1:] if decoder else window[:, :-1]
         found = masked(asked, MASK, generator=generator, share=share)
-        return (window[:, :-1], found.targets) if decoder else found
+        where = (found.targets >= 0).nonzero()[:, 1].view(32, -1)  # (32, K)
+        tokens = window[:, :-1] if decoder else found.tokens
+        return tokens, sight, where, asked.gather(1, where)
 
-    def loss(model, batch):
-        tokens, targets = batch
-        asked = targets >= 0
-        logits = answers(model, tokens, sight, asked)
-        return F.cross_entropy(logits, targets[asked])
+    return batch
 
-    model = network(seed)
-    adamw = torch.optim.AdamW(model.parameters(), lr, weight_decay=0.01, fused=True)
+
+def loss(model, batch):
+    *given, wanted = batch
+    return F.cross_entropy(model(*given).flatten(0, 1), wanted.flatten())
+
+
+def learn(model, batch, loss, steps=500):
+    adamw = torch.optim.AdamW(model.parameters(), 0.004, weight_decay=0.01, fused=True)
     fit(model, batch, loss=loss, optimizer=adamw, schedule=up_and_down, steps=steps)
     return model
 
 
+def side_by_side(group):
+    """Networks, each with its seed and its lessons."""
+    models = Several([network(seed) for seed, *_ in group])
+    with sdpa_kernel(SDPBackend.MATH):  # the one that runs side by side
+        learn(models, stacked([lessons(*how) for how in group]), each(loss))
+    return models.members()
+
+
 kinds = {
-    "both sides": (BOTH, 0.004, False, 0.15),
-    "left only": (LEFT, 0.004, False, 0.15),
-    "right only": (RIGHT, 0.004, False, 0.15),
-    "decoder, as few": (LEFT, 0.004, True, 0.15),
-    "decoder": (LEFT, 0.004, True, 1.0),
+    "both sides": (BOTH,),
+    "left only": (LEFT,),
+    "right only": (RIGHT,),
+    "decoder, as few": (LEFT, True),
+    "decoder": (LEFT, True, 1.0),
 }
 seeds = dict.fromkeys(kinds, 3) | {"right only": 2, "decoder, as few": 2}
-models = {
-    name: [train_one(sight, seed, lr, *how) for seed in range(seeds[name])]
-    for name, (sight, lr, *how) in kinds.items()
+groups = {
+    name: [(seed, *how) for seed in range(seeds[name])] for name, how in kinds.items()
 }
+*at_two, at_all = groups
+found = iter(side_by_side([how for name in at_two for how in groups[name]]))
+models = {name: [next(found) for _ in groups[name]] for name in at_two}
+models[at_all] = side_by_side(groups[at_all])
 
 # Each learns from 500 batches of 32 windows, from three seeds (the third and the
 # decoder that is asked as rarely from two), at the best of the rates 0.002, 0.004 and
@@ -221,22 +242,22 @@ wanted = torch.randint(16, len(test) - 16, (500,), generator=generator)
 
 
 @torch.no_grad()
-def bits(model, sight, decoder, *_):
+def bits(model, sight, decoder=False, *_):
     """Bits at each position, (16,); for decoders in the middle and at the end."""
     found = torch.full((16,), torch.nan)
     for place in (6, 7, 8, 9, 15) if decoder else range(16):
         text = test[(wanted - place)[:, None] + torch.arange(16)]  # (500, 16)
         if not decoder:
             text[:, place] = MASK
-        asked = (torch.arange(16) == place - int(decoder)).expand(500, 16)
-        logits = answers(model, text, sight, asked)
+        where = torch.full((500, 1), place - int(decoder))
+        logits = model(text, sight, where)[:, 0]  # (500, V)
         found[place] = F.cross_entropy(logits, test[wanted])
     return found / torch.tensor(2.0).log()
 
 
 needed = {
     name: torch.stack([bits(model, sight, *how) for model in models[name]])
-    for name, (sight, _, *how) in kinds.items()
+    for name, (sight, *how) in kinds.items()
 }  # (3, 16), or (2, 16)
 
 fig, ax = plots.figure(4.9, 3.0)
@@ -247,9 +268,10 @@ for name, color in colors.items():
 
 with torch.no_grad():
     text, model = test[:800].view(50, 16), models["left only"][0]
-    asked = text % 3 == 0
-    whole = model(text, mask=LEFT)[asked]
-    assert torch.allclose(answers(model, text, LEFT, asked), whole, atol=1e-3)
+    where = text % 16  # one of the positions for each, some of them twice
+    whole = BERT.forward(model, text, mask=LEFT)  # (50, 16, V)
+    whole = whole.gather(1, where[..., None].expand(-1, -1, MASK + 1))
+    assert torch.allclose(model(text, LEFT, where), whole, atol=1e-3)
 
 MIDDLE = slice(6, 10)
 middle = {name: found[:, MIDDLE].mean(1) for name, found in needed.items()}
@@ -265,10 +287,6 @@ assert ends.mean() > middle["left only"].mean() + 0.05
 one_side = middle["left only"].mean()
 assert nearly.max() < (one_side + middle["both sides"].mean()) / 2
 assert (two[:, 0] < needed["left only"][:, 0] - 0.3).all()
-
-
-def plus_minus(found):
-    return f"{found.mean():.2f} ± {found.std():.2f}"
 
 
 note(
@@ -315,17 +333,18 @@ note(
 # is asked. That is the price of hiding: only a few tokens of each text can be targets.
 
 long = {
-    "both sides": bits(train_one(BOTH, 0, 0.004, steps=2400), BOTH, False),
-    "decoder": bits(train_one(LEFT, 0, 0.004, True, 1.0, steps=2400), LEFT, True),
+    name: bits(learn(network(0), lessons(0, *how), loss, steps=1600), *how)
+    for name, how in kinds.items()
+    if name in ("both sides", "decoder")
 }
 
 late = {name: found[MIDDLE].mean().item() for name, found in long.items()}
 assert (middle["decoder"] < middle["both sides"] - 0.05).all()
-assert late["both sides"] < late["decoder"] - 0.05
+assert late["both sides"] < late["decoder"] - 0.02
 assert long["both sides"][15] > long["decoder"][15] + 0.3
 note(
-    long_both=f"{late['both sides']:.1f}",
-    long_decoder=f"{late['decoder']:.1f}",
+    long_both=f"{late['both sides']:.2f}",
+    long_decoder=f"{late['decoder']:.2f}",
     last_both=f"{long['both sides'][15]:.1f}",
     last_decoder=f"{long['decoder'][15]:.1f}",
 )

@@ -141,9 +141,10 @@ for a, b in zip(ours, torchs, strict=True):
 # Three kinds of network read the 1,097 training digits: an MLP with two hidden layers,
 # the convolutional network of stop 6 with ReLU and max pooling, and vision transformers
 # of two layers and width 32, whose patches have 8, 4 or 2 pixels a side. All have
-# between 19,850 and 27,978 parameters. Each learns from the same 400 minibatches of 50
+# between 19,850 and 27,978 parameters. Each learns from the same 300 minibatches of 50
 # with AdamW, from five seeds, at a rate chosen on the validation split: of 0.01, 0.03
-# and 0.1 for the MLP and the CNN, of 0.003, 0.006 and 0.01 for the transformers.
+# and 0.1 for the MLP and the CNN, of 0.003, 0.006, 0.01 and 0.02 for the transformers
+# (with one and four tokens the first three are level).
 
 def cnn(seed):
     with seeded(seed):
@@ -168,10 +169,10 @@ def transformer(patch):
     return build
 
 
-def learn(build, lr, examples=images.train, change=None, steps=400, seeds=5):
-    """Train one network for each seed, side by side."""
-    models = Several([build(seed) for seed in range(seeds)])
-    rows = stacked([minibatches(examples, 50, seed=seed) for seed in range(seeds)])
+def learn(build, lr, lessons, change=None, steps=300):
+    """Train one network for each seed and its examples, side by side."""
+    models = Several([build(seed) for seed, _ in lessons])
+    rows = stacked([minibatches(part, 50, seed=seed) for seed, part in lessons])
 
     def batch(step):
         x, y = rows(step)
@@ -201,15 +202,19 @@ kinds = {
     "CNN": (cnn, 0.03),
     "MLP": (mlp, 0.03),
     "ViT, 1 token": (transformer(8), 0.006),
-    "ViT, 4 tokens": (transformer(4), 0.01),
+    "ViT, 4 tokens": (transformer(4), 0.006),
     "ViT, 16 tokens": (transformer(2), 0.006),
 }
-models = {name: learn(*kind) for name, kind in kinds.items()}
-right = {name: accuracies(found, images.test) for name, found in models.items()}
-mixed = {}
-for name in ("CNN", "MLP", "ViT, 4 tokens"):
-    found = learn(*kinds[name], permuted(images.train), seeds=3)
-    mixed[name] = accuracies(found, permuted(images.test))
+in_order = [(seed, images.train) for seed in range(5)]
+in_another = [(seed, permuted(images.train)) for seed in range(5)]
+models, right, mixed = {}, {}, {}
+for name, kind in kinds.items():
+    again = name in ("CNN", "MLP", "ViT, 4 tokens")
+    found = learn(*kind, in_order + in_another * again)
+    models[name] = found[:5]
+    right[name] = accuracies(found[:5], images.test)
+    if again:
+        mixed[name] = accuracies(found[5:], permuted(images.test))
 
 fig, ax = plots.figure(4.9, 2.6)
 plots.dots(ax, right, "ink", hollow=mixed)
@@ -217,11 +222,11 @@ _ = ax.set(xlabel="accuracy")
 
 counted = [sum(p.numel() for p in build(0).parameters()) for build, _ in kinds.values()]
 fitted = {name: accuracies(found, images.train) for name, found in models.items()}
-assert min(found.mean() for found in fitted.values()) > 0.99
-assert min(found.min() for found in fitted.values()) > 0.97
+assert min(found.mean() for found in fitted.values()) > 0.98
 lost = {name: right[name].mean() - found.mean() for name, found in mixed.items()}
-assert max(lost["MLP"], lost["ViT, 4 tokens"]) < 0.008
-assert lost["CNN"] > max(lost["MLP"], lost["ViT, 4 tokens"]) + 0.008
+error = {n: ((right[n].var() + mixed[n].var()) / 5).sqrt() for n in mixed}  # of it
+assert lost["CNN"] > max(2 * error["CNN"], lost["MLP"], lost["ViT, 4 tokens"])
+assert all(lost[n] < max(2 * error[n], 0.005) for n in ("MLP", "ViT, 4 tokens"))
 assert right["ViT, 16 tokens"].mean() < right["ViT, 4 tokens"].mean() - 0.005
 assert abs(right["ViT, 4 tokens"].mean() - right["MLP"].mean()) < 0.015
 assert abs(right["ViT, 1 token"].mean() - right["MLP"].mean()) < 0.015
@@ -270,16 +275,16 @@ for ours, theirs in zip(pixels.parameters(), other.parameters()):
 # The first figure has more to say. With one token, a patch as large as the image, the
 # transformer is little more than an MLP, and does as well: 98.3 ± 0.3%. With 16 tokens
 # it falls to 95.7 ± 1.1%. Not because it could not fit: on average over the seeds each
-# kind has more than 99% of its training images right. Is it the number of steps? With
-# twice as many it comes to 97% (two seeds). That is closer, and still below the CNN.
-# The 1,097 images can be learned by heart; what they leave open, each network fills in
-# in its own way.
+# kind has more than 98% of its training images right. Is it the number of steps? With
+# twice as many it comes to 97% (two seeds), still below the CNN. The 1,097 images can
+# be learned by heart; what they leave open, each network fills in in its own way.
 
 # You can look at how. If the network had noticed which patches lie side by side, their
 # positions could have become alike. Compare the 120 pairs of places by their cosine,
 # their mean taken off first:
 
-longer = accuracies(learn(*kinds["ViT, 16 tokens"], steps=800, seeds=2), images.test)
+longer = learn(*kinds["ViT, 16 tokens"], in_order[:2], steps=600)
+longer = accuracies(longer, images.test)
 row, column = torch.arange(16) // 4, torch.arange(16) % 4
 apart = (row[:, None] - row).abs() + (column[:, None] - column).abs()  # (16, 16)
 alike = []
@@ -292,7 +297,7 @@ beside, farther = torch.tensor(alike).mT  # (5,) each
 
 more = beside - farther
 assert more.mean() < 2 * more.std() / 5**0.5  # no larger, as far as five seeds tell
-assert 0.93 < longer.mean() < right["CNN"].mean()
+assert longer.mean() < right["CNN"].mean() - 0.005
 note(
     beside=f"{beside.mean():.2f} ± {beside.std():.2f}".replace("-", "−"),
     farther=f"{farther.mean():.2f} ± {farther.std():.2f}".replace("-", "−"),
@@ -311,8 +316,9 @@ note(
 # But what is not built in can be shown. In every minibatch move each image, by up to
 # one pixel in each direction: data augmentation. And to see what becomes of the
 # comparison when there is less to learn from, train once more on the first 100 images
-# only. (Three seeds each. All rates are chosen again, for each network and task, from
-# the same three; for moved images by moved validation images.)
+# only. (Three seeds each, 200 steps for the 100 images. All rates are chosen again, for
+# each network and task, from the same three; for moved images by moved validation
+# images.)
 
 def cut_out(x, down, right):
     """Move images with a border of zeros around them; one pair of numbers each."""
@@ -336,12 +342,13 @@ def moved_test(found):
 
 
 hundred = Examples(images.train.x[:100], images.train.y[:100])
-rates = {"MLP": (0.01, 0.03), "CNN": (0.01, 0.03), "ViT, 4 tokens": (0.01, 0.006)}
+rates = {"MLP": (0.01, 0.03), "CNN": (0.01, 0.03), "ViT, 4 tokens": (0.006, 0.006)}
 table = {}
 for name, (rate, other_rate) in rates.items():
     build, _ = kinds[name]
-    few = accuracies(learn(build, rate, hundred, seeds=3), images.test)
-    shown = learn(build, other_rate, change=moved_at_random, seeds=3)
+    few = learn(build, rate, [(seed, hundred) for seed in range(3)], steps=200)
+    few = accuracies(few, images.test)
+    shown = learn(build, other_rate, in_order[:3], moved_at_random)
     table[name] = few, moved_test(models[name]), moved_test(shown)
 
 gaps = [(table["CNN"][n].mean() - table["ViT, 4 tokens"][n].mean()) for n in (1, 2)]
@@ -349,8 +356,8 @@ assert table["CNN"][1].mean() > max(
     table[n][1].mean() for n in ("MLP", "ViT, 4 tokens")
 )
 assert all(0.4 < table[n][1].mean() < 0.55 for n in ("MLP", "ViT, 4 tokens"))
-assert min(found.min() for _, _, found in table.values()) > 0.87
-assert gaps[0] > 0.08 and gaps[1] < 0.04 < gaps[0] / 2
+assert all(table[n][2].min() > table[n][1].max() + 0.2 for n in table)
+assert gaps[0] > 0.08 and gaps[1] < gaps[0] / 2
 assert table["ViT, 4 tokens"][0].mean() < table["MLP"][0].mean() - 0.01
 for name, numbers in zip(("mlp", "cnn", "vit"), table.values()):
     cells = dict(zip(("few", "unseen", "seen"), numbers))
@@ -358,14 +365,14 @@ for name, numbers in zip(("mlp", "cnn", "vit"), table.values()):
 note(gap_unseen=f"{100 * gaps[0]:.0f}")
 
 #                    100 images   moved by a pixel  moved, and trained with moves
-#     MLP            91.4 ± 0.8%  49.1 ± 1.9%       95.1 ± 0.2%
+#     MLP            91.4 ± 0.8%  49.1 ± 1.9%       94.3 ± 0.3%
 #     CNN            89.0 ± 1.8%  62.6 ± 3.9%       95.1 ± 1.2%
-#     ViT, 4 tokens  86.8 ± 1.3%  47.7 ± 2.1%       93.1 ± 1.2%
+#     ViT, 4 tokens  86.8 ± 1.3%  47.7 ± 2.1%       90.0 ± 0.9%
 
 # Between CNN and transformer lay about 15 points on moved images; after seeing moves in
-# training it is less than 4. Most of what one has by construction, the other has
-# learned, from the same 1,097 images and one sentence of ours about them. And with 100
-# images the transformer is behind the MLP, with which it was level before: it needs
+# training it is less than half of that. Much of what one has by construction, the other
+# has learned, from the same 1,097 images and one sentence of ours about them. And with
+# 100 images the transformer is behind the MLP, with which it was level before: it needs
 # more to learn from. Dosovitskiy et al. (2021) saw the same with photographs. Trained
 # on a mid-sized collection, their transformer stayed a few points below convolutional
 # networks of its size; pretrained on a far larger one, it did as well or better, for

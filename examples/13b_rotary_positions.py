@@ -57,7 +57,7 @@ from transformer_path.variants.llama import (
     stay,
 )
 from transformer_path.workshop import plots
-from transformer_path.workshop.notes import note
+from transformer_path.workshop.notes import note, plus_minus
 from transformer_path.workshop.source import files
 from transformer_path.workshop.training import fit, seeded
 
@@ -484,11 +484,6 @@ time_wide = {d_ff: milliseconds(layer) for d_ff, layer in wide.items()}
 more = weights(wide[5632]) / weights(wide[704])
 assert more == 8 and part > 0.6
 assert time_wide[5632] > 4 * time_wide[704]
-
-
-def plus_minus(values):
-    return f"{np.mean(values):.2f} ± {np.std(values, ddof=1):.2f}"
-
 
 tokens_read = 450 * 8 * 64
 note(

@@ -59,7 +59,7 @@ from transformer_path.variants.three_minutes import (
     turned,
 )
 from transformer_path.workshop import plots
-from transformer_path.workshop.notes import note
+from transformer_path.workshop.notes import note, plus_minus
 from transformer_path.workshop.source import files
 from transformer_path.workshop.training import fit, seeded
 
@@ -300,11 +300,6 @@ plots.dots(ax, worse, "attention")
 ax.set(xlabel="bits per byte more than with everything")
 plots.level(ax, x=0)
 
-def plus_minus(values):
-    said = f"{np.mean(values):.2f} ± {np.std(values, ddof=1):.2f}"
-    return said.replace("-", "−")
-
-
 SHORT = {
     "groups": "no groups of tokens",
     "control": "the table for one token",
@@ -453,34 +448,22 @@ assert np.mean(alone["little"]) < min(one["little"]) - 0.1
 # average; its loss on what it reads sinks to about 0.9 bits a byte, and on the test
 # files it needs more than a single short run: overfitting.
 
-# And in the race? The plays are short: a run of three minutes reads them several times,
-# one of a minute not often. On a slower processor than that of the next section the one
-# long run was the better; on this one they have not been compared yet. Both are in
-# `benchmarks/README.md`.
+# And in the race? On the slower of the two processors of the next section a model makes
+# about 898 steps in three minutes, and reads the plays 1.8 times. There the one long
+# run was the better, by 0.02 nats a character. On the faster one a long run would read
+# them more often; the two have not been compared there yet.
 
 
 # Three minutes, measured
 # =======================
 
 # Now the race itself. A page of this book may not take three minutes for each of its
-# models. So `benchmarks/three_minutes.py` runs it and writes a file, from which these
-# numbers come.
+# models. So `benchmarks/three_minutes.py` runs it and writes a file for each kind of
+# processor, from which these numbers come.
 
-path = Path(three_minutes.__file__).parents[3] / "benchmarks" / "three_minutes.json"
-race = json.loads(path.read_text())["loss"]
-runs, machine = race["runs"], race["settings"]
-
-def all_of(name, what="loss"):
-    """One number of each seed; of several models their mean."""
-    return np.array([np.mean(run[what]) for run in runs[name].values()])
-
-
-def told(values):
-    """A mean, and its standard deviation where there are several."""
-    if len(values) == 1:
-        return f"{values[0]:.3f}"
-    return f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}"
-
+FILES = {"avx512": "three_minutes.json", "avx2": "three_minutes_avx2.json"}
+folder = Path(three_minutes.__file__).parents[3] / "benchmarks"
+races = {kind: json.loads((folder / name).read_text()) for kind, name in FILES.items()}
 
 ROWS = {
     "published": ("nanoGPT's setting, its own steps", "loss"),
@@ -488,36 +471,69 @@ ROWS = {
     "alone": ("ours", "alone"),
     "together": ("ours", "loss"),
     "sliding": ("ours", "sliding"),
+    "one": ("ours, one model for all the time", "loss"),
+    "one_sliding": ("ours, one model for all the time", "sliding"),
 }
-raced = {row: all_of(*place) for row, place in ROWS.items()}
-ours = raced["together"]
-ahead = {row: raced[row].mean() - ours.mean() for row in ("published", "long")}
-assert min(raced["published"].min(), raced["long"].min()) > ours.max() + 0.1
-assert raced["alone"].min() > ours.max()
-assert raced["sliding"].max() < ours.min()
-assert raced["sliding"].mean() < 1.47 + 0.03  # nanoGPT's number for an accelerator
+
+
+def all_of(kind, row):
+    """One number of each run; of several models their mean."""
+    name, what = ROWS[row]
+    runs = races[kind]["loss"]["runs"].get(name, {})
+    return np.array([np.mean(run[what]) for run in runs.values()])
+
+
+def told(values):
+    """Also say how many runs there were."""
+    return f"{plus_minus(values, 3)} ({len(values)})" if len(values) else "not measured"
+
+
+raced = {kind: {row: all_of(kind, row) for row in ROWS} for kind in FILES}
+for kind, found in raced.items():
+    ours = found["together"]
+    assert min(found["published"].min(), found["long"].min()) > ours.max() + 0.1
+    assert found["alone"].min() > ours.max() and found["sliding"].max() < ours.min()
+    lowest = min(v.mean() for v in found.values() if len(v))
+    assert lowest < 1.47 + 0.05  # nanoGPT's number for an accelerator
+    note(
+        **{f"race_{row}_{kind}": told(values) for row, values in found.items()},
+        **{
+            f"race_gap_{row}_{kind}": f"{found[row].mean() - ours.mean():.2f}"
+            for row in ("published", "long")
+        },
+        **{f"race_lowest_{kind}": f"{lowest:.2f}"},
+    )
+apart = raced["avx2"]["together"].mean() - raced["avx2"]["one"].mean()
+assert raced["avx2"]["together"].min() > raced["avx2"]["one"].max() + 0.01
+machine = races["avx2"]["loss"]["settings"]
+steps_one = np.mean(
+    [run["steps"] for run in races["avx2"]["loss"]["runs"][ROWS["one"][0]].values()]
+)
 note(
-    **{f"race_{row}": told(values) for row, values in raced.items()},
-    **{f"race_{row}_runs": f"{len(values)}" for row, values in raced.items()},
-    **{f"race_gap_{row}": f"{nats:.2f}" for row, nats in ahead.items()},
     race_processor=machine["processor"],
     race_torch=machine["torch"].partition("+")[0],
-    race_date=max(run["date"] for run in runs["ours"].values()),
+    race_one_gain=f"{apart:.2f}",
+    race_steps_one=f"{steps_one:.0f}",
+    race_passes_one=f"{steps_one * 16 * 128 / (0.9 * machine['text']['characters']):.1f}",
 )
 
-# - nanoGPT's setting, its 2,000 steps: 3; 1.904 ± 0.009
-# - nanoGPT's setting, for three minutes: 1; 1.681
-# - ours, each of three models alone, one minute: 1; 1.542 ± 0.009
-# - ours, three together: 1; 1.491
-# - ours, three together, blocks that overlap: 1; 1.472
+# - nanoGPT's setting, its 2,000 steps: 1.904 ± 0.009 (3); 1.899 ± 0.005 (2)
+# - nanoGPT's setting, for three minutes: 1.681 (1); 1.730 ± 0.004 (2)
+# - ours, each of three models alone, one minute: 1.542 (1); 1.599 ± 0.001 (2)
+# - ours, three together: 1.491 (1); 1.542 ± 0.000 (2)
+# - ours, three together, blocks that overlap: 1.472 (1); 1.525 ± 0.000 (2)
+# - ours, one model, three minutes: not measured; 1.524 ± 0.001 (2)
+# - ours, one model, blocks that overlap: not measured; 1.500 ± 0.002 (2)
 
-# Measured on an AMD EPYC processor with torch 2.13.0, on 2026-11-29. Where there is
-# more than one run, ± is the standard deviation over runs. The rates were chosen on
-# this same validation split, as nanoGPT's are: there is no test split here.
+# Loss on validation in nats a character, on two AMD EPYC processors, with torch 2.13.0.
+# AVX512 and AVX2 are their widest instructions: 16 and 8 numbers at once. In brackets:
+# how many runs; ± is the standard deviation over runs. The rates were chosen on this
+# same validation split, as nanoGPT's are: there is no test split here.
 
-# Ours is lower than nanoGPT's setting by 0.41 nats, and by 0.19 where both learn for
-# three minutes. For three minutes of an accelerator nanoGPT's README names 1.47, with a
-# larger model and a longer context. Two cores come near it.
+# On the first processor ours, three together, is lower than nanoGPT's setting by 0.41
+# nats, and by 0.19 where both learn for three minutes; on the second by 0.36 and 0.19.
+# For three minutes of an accelerator nanoGPT's README names 1.47, with a larger model
+# and a longer context. The lowest rows of two cores are 1.47 and 1.50.
 
 # Where a processor is made for it, products are taken in bfloat16 in the race, numbers
 # of 8 binary digits; `halves_are_fast` measures whether that pays. This page computes

@@ -53,7 +53,7 @@ from transformer_path.variants.llama import Llama
 from transformer_path.variants.lora import LoRA, adapt, merge
 from transformer_path.workshop import plots
 from transformer_path.workshop.datasets import part_of
-from transformer_path.workshop.notes import note
+from transformer_path.workshop.notes import note, plus_minus
 from transformer_path.workshop.source import files
 from transformer_path.workshop.training import fit, seeded
 
@@ -284,14 +284,8 @@ new = {arm: np.array([per_byte(m, new_test) for m in models[arm]]) for arm in AR
 old = {arm: np.array([per_byte(m, old_test) for m in models[arm]]) for arm in ARMS}
 before, old_before = per_byte(base, new_test), per_byte(base, old_test)
 
-def plus_minus(values):
-    spread = np.ceil(100 * np.std(values, ddof=1)) / 100  # rounded up
-    return f"{np.mean(values):.2f} ± {spread:.2f}"
-
-
 def percent(values):
-    spread = np.ceil(100 * np.std(values, ddof=1)) / 100
-    return f"{np.mean(values):.0%} ± {spread:.0%}"
+    return f"{plus_minus(100 * values, 0)}%"
 
 
 def size_of(arm):

@@ -317,8 +317,7 @@ note(
 # one pixel in each direction: data augmentation. And to see what becomes of the
 # comparison when there is less to learn from, train once more on the first 100 images
 # only. (Three seeds each, 200 steps for the 100 images. All rates are chosen again, for
-# each network and task, from the same three; for moved images by moved validation
-# images.)
+# each network and task, from those above; for moved images by moved validation images.)
 
 def cut_out(x, down, right):
     """Move images with a border of zeros around them; one pair of numbers each."""

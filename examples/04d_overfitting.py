@@ -212,13 +212,15 @@ def side_by_side(settings):
     narrow = [network(seed, width) for seed, (*_, width) in zip(seeds, rows)]
     models = Several([padded(model, network()) for model in narrow])
     rates, decays, _ = torch.tensor(rows).T  # (S,) each
-    for p in models.parameters():  # a rate times the gradient and the decay
-        pull = (rates * decays).view(-1, *[1] * (p.dim() - 1))
-        p.register_hook(lambda gradient, p=p, pull=pull: gradient + pull * p.detach())
+
+    def loss(models, batch):  # multiplied by a rate: as a step with that rate
+        squares = sum(w.square().flatten(1).sum(1) for w in models.parameters())
+        return rates * (each(classification_loss)(models, batch) + decays / 2 * squares)
+
     fit(
         models,
         stacked([minibatches(part, 100, seed=seed) for seed in seeds]),
-        loss=lambda several, batch: rates * each(classification_loss)(several, batch),
+        loss=loss,
         optimizer=torch.optim.SGD(models.parameters(), 1.0),
         schedule=fade,
         steps=1500,

@@ -41,7 +41,7 @@ from transformer_path.workshop.batches import minibatches, stacked
 from transformer_path.workshop.datasets import Examples, digits
 from transformer_path.workshop.ensembles import Several, each
 from transformer_path.workshop.leaderboard import spread
-from transformer_path.workshop.notes import note
+from transformer_path.workshop.notes import note, plus_minus
 from transformer_path.workshop.repeats import accuracies
 from transformer_path.workshop.scores import classification_loss
 from transformer_path.workshop.training import fit, seeded
@@ -210,7 +210,7 @@ in_another = [(seed, permuted(images.train)) for seed in range(5)]
 models, right, mixed = {}, {}, {}
 for name, kind in kinds.items():
     again = name in ("CNN", "MLP", "ViT, 4 tokens")
-    found = learn(*kind, in_order + in_another * again)
+    found = learn(*kind, in_order + in_another if again else in_order)
     models[name] = found[:5]
     right[name] = accuracies(found[:5], images.test)
     if again:
@@ -299,8 +299,8 @@ more = beside - farther
 assert more.mean() < 2 * more.std() / 5**0.5  # no larger, as far as five seeds tell
 assert longer.mean() < right["CNN"].mean() - 0.005
 note(
-    beside=f"{beside.mean():.2f} ± {beside.std():.2f}".replace("-", "−"),
-    farther=f"{farther.mean():.2f} ± {farther.std():.2f}".replace("-", "−"),
+    beside=plus_minus(beside),
+    farther=plus_minus(farther),
     longer=f"{spread(longer)}%",
 )
 

@@ -235,7 +235,9 @@ def share_of(chosen):
 def learn(models, rate, balance=0.0, log=None, part=1.0):
     """Train side by side, or a part of it; log who gets which share of choices."""
     balances = torch.as_tensor(balance).expand(len(models))  # α, each its own
-    draw = stacked([windows(train, 16, 16, seed=s % 6) for s in range(len(models))])
+    draw = stacked(
+        [windows(train, 16, 16, seed=s % len(SEEDS)) for s in range(len(models))]
+    )
 
     def loss(model, batch):
         window, strength = batch
@@ -272,12 +274,12 @@ def mixture(width):
 
 log, SEEDS = [], range(6)
 both = [Decoder(seed, mixture) for seed in (*SEEDS, *SEEDS[:5])]
-both = learn(both, 0.012, [0.01] * 6 + [0.0] * 5, log)
+both = learn(both, 0.012, [0.01] * len(SEEDS) + [0.0] * 5, log)
 models = {
     "32 units": learn([Decoder(s, lambda w: SwiGLU(w, 32)) for s in SEEDS], 0.024),
     "256 units": learn([Decoder(s, lambda w: SwiGLU(w, 256)) for s in range(3)], 0.012),
-    "2 of 16 experts": both[:6],
-    "left alone": both[6:],
+    "2 of 16 experts": both[: len(SEEDS)],
+    "left alone": both[len(SEEDS) :],
 }
 
 found = {
@@ -286,8 +288,8 @@ found = {
     for name, group in models.items()
 }
 shares = {
-    "balanced": [[part[:6] for part in row] for row in log],
-    "left alone": [[part[6:] for part in row] for row in log],
+    "balanced": [[part[: len(SEEDS)] for part in row] for row in log],
+    "left alone": [[part[len(SEEDS) :] for part in row] for row in log],
 }
 
 # The rates were chosen on validation files, with five other seeds. For the network of

@@ -463,7 +463,10 @@ assert np.mean(alone["little"]) < min(one["little"]) - 0.1
 
 FILES = {"avx512": "three_minutes.json", "avx2": "three_minutes_avx2.json"}
 folder = Path(three_minutes.__file__).parents[3] / "benchmarks"
-races = {kind: json.loads((folder / name).read_text()) for kind, name in FILES.items()}
+races = {
+    kind: json.loads((folder / name).read_text())["loss"]
+    for kind, name in FILES.items()
+}
 
 ROWS = {
     "published": ("nanoGPT's setting, its own steps", "loss"),
@@ -476,10 +479,9 @@ ROWS = {
 }
 
 
-def all_of(kind, row):
+def all_of(kind, name, what):
     """One number of each run; of several models their mean."""
-    name, what = ROWS[row]
-    runs = races[kind]["loss"]["runs"].get(name, {})
+    runs = races[kind]["runs"].get(name, {})
     return np.array([np.mean(run[what]) for run in runs.values()])
 
 
@@ -488,7 +490,9 @@ def told(values):
     return f"{plus_minus(values, 3)} ({len(values)})" if len(values) else "not measured"
 
 
-raced = {kind: {row: all_of(kind, row) for row in ROWS} for kind in FILES}
+raced = {
+    kind: {row: all_of(kind, *place) for row, place in ROWS.items()} for kind in FILES
+}
 for kind, found in raced.items():
     ours = found["together"]
     assert min(found["published"].min(), found["long"].min()) > ours.max() + 0.1
@@ -505,10 +509,8 @@ for kind, found in raced.items():
     )
 apart = raced["avx2"]["together"] - raced["avx2"]["one"]  # run by run
 assert apart.min() > 0 and apart.mean() > 3 * apart.std(ddof=1) / len(apart) ** 0.5
-machine = races["avx2"]["loss"]["settings"]
-steps_one = np.mean(
-    [run["steps"] for run in races["avx2"]["loss"]["runs"][ROWS["one"][0]].values()]
-)
+machine = races["avx2"]["settings"]
+steps_one = all_of("avx2", ROWS["one"][0], "steps").mean()
 learned_from = 0.9 * machine["text"]["characters"]
 passes = steps_one * 16 * 128 / learned_from  # windows of 128 characters
 note(

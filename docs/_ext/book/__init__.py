@@ -26,7 +26,7 @@ from book.forms import install, three
 from book.maths import font, mathml
 from book.outputs import checks, complete, fresh, progress, warm
 from book.path import chapters, concepts, finished, glossary, header, maps, reading_time
-from book.reference import accessible, api_fields, inventories
+from book.reference import accessible, api_fields, citations, inventories
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
@@ -40,6 +40,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.connect("autodoc-skip-member", api_fields.skip)
     app.add_config_value("local_inventories", "docs/_inventories", "env", [str])
     app.connect("config-inited", inventories.map_inventories)
+    app.connect("config-inited", citations.remember)
     app.connect("html-page-context", accessible.repair, priority=900)  # after furo
     app.connect("build-finished", three.copy)
     return {
@@ -78,7 +79,7 @@ def _outputs(app: Sphinx) -> None:
     app.connect("doctree-read", checks.check_run)
     app.connect("doctree-read", reading.end)
     app.connect("doctree-read", said.end_page)
-    app.connect("env-updated", said.give_back)
+    app.connect("env-updated", said.plan_writing)
     app.connect("env-updated", warm.NURSERY.end)
     app.connect("env-updated", whole.to_write)
     app.connect("build-finished", checks.sum_up)

@@ -120,9 +120,20 @@ def imports(cells: Iterable[str], src: Path) -> tuple[set[Path], set[str]]:
     All files and all packages, if a cell or a module cannot be read as Python or lies
     in a folder without ``__init__.py``: then nothing is known, and any may matter.
     """
+    return _imports("\n".join(cells), src, _tree(src))
+
+
+def _tree(src: Path) -> tuple[tuple[Path, int, int], ...]:
+    """Give something that is the same as long as no file is changed."""
+    states = [(path, path.stat()) for path in sorted(_files(src))]
+    return tuple((path, state.st_mtime_ns, state.st_size) for path, state in states)
+
+
+@cache  # three looks at each page, and one search through the modules
+def _imports(cells: str, src: Path, _: object) -> tuple[set[Path], set[str]]:
     finder = ModuleFinder(path=[str(src)])
     try:
-        code = compile("\n".join(cells), "<cells>", "exec")
+        code = compile(cells, "<cells>", "exec")
         finder.scan_code(code, finder.add_module("__main__"))
     except (SyntaxError, AttributeError):  # the second, for folders without a module
         return set(_files(src)), set(_distributions())

@@ -45,8 +45,8 @@ class Progress:
         runs = {d for d in docnames if kept_outputs(env, d) is False}
         self.waiting = runs
         # Sphinx hands out a dozen pages at a time, and one worker idles while the other
-        # runs the last dozen. A page that runs is a piece of its own, later ones first:
-        # they run longer.
+        # runs the last dozen. A page that runs is a piece of its own: those that do not
+        # (one of them is the whole reference) come first, then the later, longer ones.
         docnames.sort(key=lambda docname: docname not in runs)
         docnames[: len(runs)] = sorted(runs, reverse=True)
         setattr(builders, "make_chunks", partial(pieces, alone=len(runs)))  # noqa: B010
@@ -58,9 +58,9 @@ class Progress:
         if modules and sys.platform == "linux" and len(self.waiting) > 1:
             NURSERY.start(modules, environment(env, ()))
 
-    def give_back(self, _: Sphinx, __: BuildEnvironment) -> None:
-        """Let Sphinx cut what it writes as it likes."""
-        setattr(builders, "make_chunks", make_chunks)  # noqa: B010
+    def plan_writing(self, _: Sphinx, __: BuildEnvironment) -> None:
+        """Have what is written cut into many pieces: the workers end together."""
+        setattr(builders, "make_chunks", partial(make_chunks, maxbatch=1))  # noqa: B010
 
     def start_page(self, app: Sphinx, docname: str, content: list[str]) -> None:
         """Say that a page starts to run."""
@@ -79,7 +79,7 @@ class Progress:
 
 
 def pieces(names: Sequence[str], workers: int, *, alone: int) -> list[Sequence[str]]:
-    """Cut a list for workers: the first ones singly, the others as Sphinx does.
+    """Cut a list for workers: the first ones singly, after the others as Sphinx does.
 
     Sphinx hands out as many pieces as there are workers, and then goes on from the end
     of the list: so the order is turned round from there.
@@ -87,10 +87,10 @@ def pieces(names: Sequence[str], workers: int, *, alone: int) -> list[Sequence[s
     Examples
     --------
     >>> pieces(["a", "b", "c", "d", "e", "f"], 2, alone=3)
-    [['a'], ['b'], ['f'], ['e'], ['d'], ['c']]
+    [['d'], ['e'], ['c'], ['b'], ['a'], ['f']]
     """
     rest: list[Sequence[str]] = make_chunks(names[alone:], workers)
-    wanted = [*([name] for name in names[:alone]), *rest]
+    wanted = [*rest, *([name] for name in names[:alone])]
     return [*wanted[:workers], *reversed(wanted[workers:])]
 
 

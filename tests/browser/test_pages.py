@@ -8,15 +8,17 @@ pytestmark = [pytest.mark.book, pytest.mark.browser]
 THEMES = ["light", "dark"]
 PHONE = 390
 
-# Half of a page's elements are words of code, and axe measures the contrast of each:
+# Most of a page's elements are words of code, and axe measures the contrast of each:
 # keep one of every colour on every ground, more than twice as fast, and none missed.
+# Words within words come last, so they go first.
 THIN = """
 () => {
   const seen = new Set();
-  for (const token of document.querySelectorAll("pre span[class]")) {
-    const pre = token.closest("pre");
-    const kind = [token.className, pre.parentElement.className,
-      getComputedStyle(token).color, getComputedStyle(pre).backgroundColor].join();
+  const words = document.querySelectorAll("pre span[class], dt.sig :is(span, em)");
+  for (const token of [...words].reverse()) {
+    const code = token.closest("pre, dt");
+    const kind = [token.className, code.parentElement.className,
+      getComputedStyle(token).color, getComputedStyle(code).backgroundColor].join();
     if (seen.has(kind) && !token.children.length)
       token.replaceWith(token.textContent);
     seen.add(kind);

@@ -9,7 +9,7 @@ together; each of these models sees the test split once. :func:`choose` and
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from statistics import mean, stdev
+from statistics import mean
 from time import perf_counter
 from typing import Any, NamedTuple, TypeVar
 
@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from transformer_path.workshop.datasets import Examples, Splits, mnist1d
 from transformer_path.workshop.ensembles import Several
-from transformer_path.workshop.notes import note
+from transformer_path.workshop.notes import note, plus_minus
 from transformer_path.workshop.palette import MARKERS
 from transformer_path.workshop.scores import accuracy
 from transformer_path.workshop.training import seeded
@@ -86,10 +86,7 @@ def spread(shares: Iterable[float]) -> str:
     >>> spread([0.31, 0.32, 0.33])
     '32.0 ± 1.0'
     """
-    percent = [100 * float(share) for share in shares]
-    if len(percent) == 1:
-        return f"{percent[0]:.1f}"
-    return f"{mean(percent):.1f} ± {stdev(percent):.1f}"
+    return plus_minus((100 * float(share) for share in shares), digits=1)
 
 
 def measure(

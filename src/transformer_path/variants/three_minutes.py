@@ -126,7 +126,8 @@ class Feedforward(nn.Module):
 
     def bent(self, x: Tensor) -> Tensor:
         """Bend what a hidden unit sums up."""
-        return x.relu().square()
+        active = x.relu()
+        return active * active  # square() is the same, with a gradient twice as slow
 
 
 class Sprinter(nn.Module):

@@ -61,7 +61,7 @@ def parameters_of_gpt2(answer: object) -> str:
     """11.4: how many numbers the smallest GPT-2 learns."""
     hint = "Count the tied readout once: 50,257 C + 1,024 C + 12 layers + a norm."
     same_number(answer, 124_439_808, tolerance=1e-6, hint=hint)
-    return "The published 124 million; a third of them are the tokens' vectors."
+    return "About 124 million; a third of them are the tokens' vectors."
 
 
 def guesses_that_are_left(answer: object) -> str:

@@ -222,9 +222,9 @@ def unroll(
     if alive is not None:
         x = x.masked_fill(~alive[..., None], 0.0)  # whatever stands there, even NaN
     outputs = []
-    positions = range(x.shape[1])
-    for t in reversed(positions) if backward else positions:
-        new = step(x[:, t], state)
+    positions = [*enumerate(x.unbind(1))]  # its gradient is one stack; that of x[:, t]
+    for t, x_t in reversed(positions) if backward else positions:  # is all of x, each t
+        new = step(x_t, state)
         if alive is not None:
             new = tree_map(partial(torch.where, alive[:, t, None]), new, state)
         state = new

@@ -6,6 +6,7 @@ learn. Afterwards their product is added to W, and the model is as fast as befor
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from transformer_path.workshop._inputs import whole
 
@@ -49,7 +50,7 @@ class LoRA(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """From (..., n_in) to (..., n_out)."""
-        change = x @ self.down.mT @ self.up.mT  # r numbers in between
+        change = F.linear(F.linear(x, self.down), self.up)  # r numbers in between
         result: Tensor = self.layer(x) + self.scale * change
         return result
 

@@ -116,6 +116,7 @@ def fit(
     steps = None if steps is None else whole("steps", steps)
     patience = None if patience is None else whole("patience", patience)
     factors = _check(model, optimizers, steps, seconds, clip, schedule)
+    parameters = list(model.parameters())
     run = Run(model, optimizers, evaluate, steps, seconds, patience, finite)
     device = next(model.parameters()).device
     own_seed = mixed(seed, place_among_processes()[0])
@@ -134,15 +135,17 @@ def fit(
         for done in run.until_over(progress):
             reseed(mixed(own_seed, run.step))  # a resumed run draws the same
             run.pace(schedule(done))
-            model.train()
-            model.zero_grad()
+            if not model.training:  # after a look
+                model.train()
+            for p in parameters:
+                p.grad = None
             values = []
             for number in range(run.step * accumulate, (run.step + 1) * accumulate):
                 value = loss_of(number) / accumulate
                 value.sum().backward()  # type: ignore[no-untyped-call]
                 values.append(value.detach())
             if clip < inf:
-                nn.utils.clip_grad_norm_(model.parameters(), clip)
+                nn.utils.clip_grad_norm_(parameters, clip)
             for each in optimizers:
                 each.step()
             run.end_step(torch.stack(values).sum(0))

@@ -118,7 +118,7 @@ def fit(
     factors = _check(model, optimizers, steps, seconds, clip, schedule)
     parameters = list(model.parameters())
     run = Run(model, optimizers, evaluate, steps, seconds, patience, finite)
-    device = next(model.parameters()).device
+    device = parameters[0].device
     own_seed = mixed(seed, place_among_processes()[0])
 
     def loss_of(number: int) -> Tensor:

@@ -110,8 +110,8 @@ def next_token_loss(model: Callable[[Tensor], Tensor], window: Tensor) -> Tensor
     result
         ()
     """
-    logits = model(window[:, :-1])  # (B, T, V)
-    return F.cross_entropy(logits.flatten(0, 1), window[:, 1:].flatten())
+    logits, wanted = model(window[:, :-1]), window[:, 1:]
+    return F.cross_entropy(logits.flatten(0, 1), wanted.flatten())
 
 
 @torch.no_grad()

@@ -50,7 +50,8 @@ class LoRA(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """From (..., n_in) to (..., n_out)."""
-        change = F.linear(F.linear(x, self.down), self.up)  # r numbers in between
+        few = F.linear(x, self.down)  # (..., r)
+        change = F.linear(few, self.up)
         result: Tensor = self.layer(x) + self.scale * change
         return result
 

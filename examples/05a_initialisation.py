@@ -66,12 +66,12 @@ def deep(seed, layers=30, width=32, deviation=None, activation=relu):
     return mlp
 
 # Four learning rates, from 0.01 to 100, get three seeds each, and all twelve networks
-# train side by side for 600 steps, with minibatches of 50 and a rate that fades to
+# train side by side for 500 steps, with minibatches of 50 and a rate that fades to
 # zero.
 
 def search(build, rates, seeds=range(3)):
     """Accuracy on training and validation series, (rates, seeds) each."""
-    options = {"seeds": seeds, "steps": 600, "size": 50, "schedule": fade}
+    options = {"seeds": seeds, "steps": 500, "size": 50, "schedule": fade}
     grid = each_rate(build, data.train, rates=rates, **options)
     return [
         torch.stack([accuracies(row, split) for row in grid])
@@ -425,7 +425,7 @@ def with_adam(lr):
         loss=lambda *run: factors * each(classification_loss)(*run),
         optimizer=torch.optim.Adam(models.parameters(), lr, fused=True),
         schedule=fade,
-        steps=600,
+        steps=500,
     )
     splits = (data.train, data.validation)
     return [accuracies(models.members(), split).reshape(3, 4) for split in splits]
@@ -456,7 +456,7 @@ for name in ("he", "xavier", "two"):
     assert best(name).mean() > found["usual"][0].max() + 0.1
 assert found["sigmoid"][0].max() < 0.18 and 0.3 < left["sigmoid"] / left["xavier"] < 3
 assert found["adam"][0].max() < 0.13
-assert best("adam, longer").mean() > 0.23
+assert best("adam, longer").mean() > found["adam"][0].max() + 0.08
 rivals = best("he"), best("adam, longer")
 assert best("adam, he").mean() > max(rival.mean() for rival in rivals) + 0.05
 deepest = [best(name) for name in ("he", "xavier", "adam, he")]
@@ -470,7 +470,7 @@ note(**{f"left_{name}": power(number) for name, number in left.items()})
 note(**{f"trained_{name.replace(', ', '_')}": whole(best(name)) for name in found})
 
 # - ReLU, usual weights: 10⁻¹¹; 10 ± 0%
-# - sigmoid, gain 103: 0.1; 13 ± 0%
+# - sigmoid, gain 103: 0.1; 10 ± 0%
 # - ReLU, He: 0.9; 33 ± 4%
 # - tanh, Xavier: 0.1; 36 ± 2%
 # - ReLU, usual weights, Adam: 10⁻¹¹; 10 ± 0%

@@ -45,10 +45,12 @@ from transformer_path.networks.normalization import (
     normalize,
 )
 from transformer_path.workshop import plots
-from transformer_path.workshop.batches import minibatches
+from transformer_path.workshop.batches import minibatches, stacked
 from transformer_path.workshop.datasets import mnist1d
+from transformer_path.workshop.ensembles import Several
 from transformer_path.workshop.notes import note
-from transformer_path.workshop.repeats import accuracies, each_rate
+from transformer_path.workshop.repeats import ON_CLASSES, accuracies
+from transformer_path.workshop.training import fit
 
 
 # Adding instead of replacing
@@ -270,27 +272,61 @@ rates = {
     "two layers": (0.3, 1.0, 3.0),
 }
 
+# Networks with the same norm train side by side. A number that does not learn, 1 or 0,
+# says whether a block has its residual connection.
 
-def train(name, options):
-    """The networks, (rates, seeds), and their accuracies on both splits."""
-    grid = each_rate(
-        lambda seed: deep(seed, **options),
-        data.train,
-        rates=rates[name],
-        seeds=range(3 if "residual" in options else 4),
-        steps=400,
-        size=50,
-        schedule=lambda done: 1 - done,
-    )
-    on = [
-        torch.stack([accuracies(row, split) for row in grid])
-        for split in (data.train, data.validation)
+class Either(nn.Module):
+    """A block with a residual connection or without one, as a number says, 1 or 0."""
+
+    def __init__(self, block):
+        super().__init__()
+        residual = isinstance(block, Residual)
+        self.branch = block.branch if residual else block
+        self.kept = nn.Parameter(torch.tensor(float(residual)), requires_grad=False)
+
+    def forward(self, x):
+        return torch.addcmul(self.branch(x), self.kept, x)
+
+
+def train(**kinds):
+    """Side by side: for each kind its networks, (rates, seeds), and their accuracies."""
+    runs = [
+        (name, rate, seed)
+        for name, options in kinds.items()
+        for rate in rates[name]
+        for seed in range(3 if "residual" in options else 4)
     ]
-    return grid, *on
+    models = []
+    for name, _, seed in runs:
+        first, *blocks, end = deep(seed, **kinds[name])
+        models.append(nn.Sequential(first, *map(Either, blocks), end))
+    factors = torch.tensor([rate for _, rate, _ in runs])
+    models = Several(models)
+    fit(
+        models,
+        stacked([minibatches(data.train, 50, seed=seed) for *_, seed in runs]),
+        loss=lambda *run: factors * ON_CLASSES(*run),  # as a step with that rate
+        optimizer=torch.optim.SGD(models.parameters(), lr=1.0),
+        steps=400,
+        schedule=lambda done: 1 - done,
+        finite=False,
+    )
+    members, trained = models.members(), {}
+    for name in kinds:
+        own = [m for m, (kind, *_) in zip(members, runs) if kind == name]
+        n = len(own) // len(rates[name])
+        grid = [own[row : row + n] for row in range(0, len(own), n)]
+        on = [
+            torch.stack([accuracies(row, split) for row in grid])
+            for split in (data.train, data.validation)
+        ]
+        trained[name] = grid, *on
+    return trained
 
-
-trained = {name: train(name, options) for name, options in networks.items()}
-trained["two layers"] = train("two layers", {"layers": 2})
+trained = train(**{"two layers": {"layers": 2}})
+for norm in (None, nn.LayerNorm, nn.BatchNorm1d):  # alike but for their weights
+    alike = {n: kind for n, kind in networks.items() if kind.get("norm") is norm}
+    trained |= train(**alike)
 chosen = {name: on.mean(1).argmax() for name, (_, _, on) in trained.items()}
 fitted = {name: on[chosen[name]] for name, (_, on, _) in trained.items()}
 carried = {name: on[chosen[name]] for name, (_, _, on) in trained.items()}

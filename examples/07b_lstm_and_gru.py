@@ -270,16 +270,13 @@ gated = {
     name: lambda how=how: Reader(Gated(2, *how), 32, 1)
     for name, how in {"sees": (0, 1), "blind, 0": (0, 0), "blind, 3": (3, 0)}.items()
 }
-lstm = {"LSTM": lambda: Reader(LSTM(2, 32, forget_bias=3.0), 32, 1)}
 task = {"task": forty, "loss": regression_loss}
 tried = trials({"plain": plain}, rates=(0.003, 0.01), steps=250, **task)
 tried += trials(gated, rates=(0.03, 0.1), steps=250, **task)
-tried += trials(lstm, rates=[0.03], steps=500, **task)
 trained = {
     "plain, 64 units": best(tried, "plain").models,
     "GRU, blind gates": best(tried, "blind, 0", "blind, 3").models,
     "GRU": best(tried, "sees").models,
-    "LSTM, 500 steps": best(tried, "LSTM").models,
 }
 unseen = forty(4000, 10**7)
 with torch.no_grad():
@@ -288,7 +285,7 @@ with torch.no_grad():
         for name, models in trained.items()
     }
 
-fig, ax = plots.figure(4.9, 2.3)
+fig, ax = plots.figure(4.9, 2.1)
 plots.dots(ax, errors, "rnn")
 ax.set(xlabel="mean squared error", xlim=(-0.005, 0.2))
 plots.level(ax, x=1 / 6)
@@ -299,7 +296,6 @@ sizes = [
 assert sizes[0] > sizes[1]
 assert errors["GRU"].max() < 0.02
 assert min(errors["plain, 64 units"].min(), errors["GRU, blind gates"].min()) > 0.12
-assert errors["LSTM, 500 steps"].min() < 0.1
 note(
     plain_error=f"{errors['plain, 64 units'].mean():.2f}",
     blind_error=f"{errors['GRU, blind gates'].mean():.2f}",
@@ -310,9 +306,7 @@ note(
 # blind gates one of 0.17. Each has the better of two rates. To keep a part of the state
 # is not enough here; it takes gates that move with what is read.
 
-# The LSTM has 3 added to its forget bias, a rate of 0.03, and 500 steps: at least the
-# best of the three networks is far below the baseline. It is no verdict between LSTM
-# and GRU, whose starts and budgets differ.
+# The LSTM was not trained on this task. It is on MNIST-1D, beside the GRU.
 
 
 # Watch it read

@@ -453,18 +453,14 @@ plots.log_ticks(ax, x=temperatures)
 plots.curves(ax, temperatures, names, "ink-2", "names")
 plots.curves(ax, temperatures, valid, "rnn", "valid")
 
-def whole(values):
-    return f"{np.mean(values):.0f} ± {np.std(values, ddof=1):.0f}"
-
-
 assert (valid[:, 3:5] > valid[:, 4:] + 0.05).all() and valid[:, 5].max() < 0.2
 assert names[:, 0].max() < 0.2 and names[:, 4].min() > 0.8 and new.min() > 0.98
 note(
     valid_mid=f"{spread(valid[:, 3])}%",
     valid_one=f"{spread(valid[:, 4])}%",
     valid_high=f"{spread(valid[:, 5])}%",
-    names_low=whole(300 * names[:, 0]),
-    names_one=whole(300 * names[:, 4]),
+    names_low=plus_minus(300 * names[:, 0], 0),
+    names_one=plus_minus(300 * names[:, 4], 0),
 )
 
 # The temperature trades correctness for variety, and neither end is what you want.

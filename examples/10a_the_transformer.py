@@ -559,7 +559,7 @@ note(
 
 # For five words a layer of the decoder computes 15 positions, for ten 55, for twenty
 # 210. The mask keeps earlier positions as they were, so all but one of each call have
-# been computed before. A cache repairs this at stop 11, still being written.
+# been computed before. A cache repairs this at stop 11c.
 
 # There is also something that no proof on this page can tell: whether the plan learns,
 # and which of its parts it needs for that. Equal to torch's is not the same as useful.

@@ -391,4 +391,4 @@ note(
 
 # So this exam does not show what attention is for. Is there a task that needs it, where
 # what belongs together stands far apart and examples do not run out? Text may be one.
-# It is the next stop of the map, still being written.
+# It is the next stop.

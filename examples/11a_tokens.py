@@ -376,19 +376,20 @@ for size, (one_token, one_byte) in price.items():
 #     `lzma`, a program that packs files                  1.66
 
 # So for this model joining pays in bits, too. Each vocabulary is four times as large as
-# the one before, and the gains shrink. For a small network we shall take a few thousand
-# tokens.
+# the one before, and the gains shrink. The small networks of the next pages take fewer
+# still, from single bytes to about a thousand tokens: a readout computes a number for
+# each of them, at every position.
 
 
 # Made for one text
 # -----------------
 
-# A tokenizer is good at what it was trained on. The lowest line of the first figure is
-# a text in German: number words, one number a line. With 4,096 tokens for Python it
-# gets 1.9 bytes a token, where new Python gets 3.5. German is not to blame: 339 tokens,
-# learned from other number words, get 5.5. So a network with the tokens of Python would
-# read less German at once, and at a higher cost. And digits are cut as they happened to
-# be counted:
+# A tokenizer is good at what it was trained on. The lowest line of the figure with
+# bytes per token is a text in German: number words, one number a line. With 4,096
+# tokens for Python it gets 1.9 bytes a token, where new Python gets 3.5. German is not
+# to blame: 339 tokens, learned from other number words, get 5.5. So a network with the
+# tokens of Python would read less German at once, and at a higher cost. And digits are
+# cut as they happened to be counted:
 
 for number in ("1000", "1001", "1024", "65536", "3.14159"):
     print(number, cut(number, merges[: 4096 - 256]))

@@ -64,6 +64,8 @@ from transformer_path.workshop.training import fit, seeded
 
 #     symbol    meaning                 shape
 #     x, z, x'  the stream              `(B, T, C)`
+#     Masked    masked self-attention
+#     LN        layer normalisation
 #     FFN       C → 4 C → C, with GELU
 
 # The lines of the package: transformer_path.variants.gpt.Block.forward
@@ -114,9 +116,10 @@ assert batch.shape == (8, 65)
 # Proof
 # =====
 
-# torch has no decoder without a bridge. But its encoder layer, with a causal mask, is
-# the same thing: what is left of a decoder layer is an encoder layer that may not look
-# ahead. Give it our weights, and compare logits and the gradients of all weights:
+# torch has no decoder layer without cross-attention. But its encoder layer, with a
+# causal mask, is the same thing: what is left of a decoder layer is an encoder layer
+# that may not look ahead. Give it our weights, and compare logits and the gradients of
+# all weights:
 
 def torchs(model, tokens):
     sizes, T = model.sizes, tokens.shape[1]
@@ -159,10 +162,11 @@ assert moved.tolist() == [False] * 9 + [True] * 7
 # The experiment
 # ==============
 
-# The text is the source of Python's library, of its training files every second, cut
-# into 513 tokens. That is a small vocabulary, for a short training: the readout
-# computes a number for every token at every position. Between two files stands the
-# special token that ends a text.
+# The text is the source of Python's library: of its training files every second, of the
+# validation files every sixth, of the test files every twelfth. It is cut into 513
+# tokens. That is a small vocabulary, for a short training: the readout computes a
+# number for every token at every position. Between two files stands the special token
+# that ends a text.
 
 texts = files()
 parts = [texts.train[::2], texts.validation[::6], texts.test[::12]]  # some of the files
@@ -225,9 +229,9 @@ def bigram(a):
 # Equal time. Each network gets about the same processor time, so each a number of steps
 # of its own. The rate was chosen for each of them on validation files: out of 0.005,
 # 0.01, 0.02 and 0.04 for the MLP, out of the first three for the GRU, out of 0.001,
-# 0.002, 0.004 and 0.008 for the GPT; for the GRU also 128 or 192 units, for the GPT one
-# layer or two, half the width, larger first weights and a readout of its own. Of these,
-# none took it past the others. The rest is the same for all: AdamW, a batch of 8
+# 0.002, 0.004 and 0.008 for the GPT; for the GRU we also tried 128 units; for the GPT
+# two layers, half the width, larger first weights and a readout of its own. None of
+# these took the GPT past the others. The rest is the same for all: AdamW, a batch of 8
 # windows of 64 tokens, a tenth of the run to warm up, then a cosine down.
 
 STEPS = {"MLP": 900, "GRU": 400, "GPT": 640}
@@ -410,7 +414,8 @@ class Hint(GPT):
 
 for back in (1, 0):
     name = f"hint {back}"
-    BUILD[name], STEPS[name], RATES[name] = lambda b=back: Hint(b), 640, 0.002
+    BUILD[name] = lambda b=back: Hint(b)
+    STEPS[name], RATES[name] = STEPS["GPT"], RATES["GPT"]
     model, _ = trained(name, seed=0)
     found[name] = [per_byte(model, test, n_bytes[2])]
 
@@ -420,13 +425,13 @@ assert told < control - max(0.1, 4 * spread)
 note(told=f"{told:.2f}", control=f"{control:.2f}")
 
 # Told which token stands before, it needs 2.27 bits a byte, where it needed 2.48 ±
-# 0.01. With a second table for the token itself it needs 2.44. The weights alone are
-# not what helps.
+# 0.01. With a second table for the token itself it needs 2.44 (one seed each). The
+# weights alone help little.
 
-# So after 10 seconds a GPT has hardly learned where to look. Whether it overtakes the
-# others with more time, this page does not show. Multiply `STEPS` by ten, if you have a
-# quarter of an hour, and see how the order changes, or does not. What shortens the
-# start is a question for stop 13.
+# So after 10 seconds a GPT seems only to have begun to learn where to look. Whether it
+# overtakes the others with more time, this page does not show. Multiply `STEPS` by ten,
+# if you have a quarter of an hour, and see how the order changes, or does not. What
+# shortens the start is a question for stop 13.
 
 
 # Let it write
@@ -485,7 +490,6 @@ note(
 
 # One token behind 64 others takes 1 ms of processor time, behind 1,023 25 ms. A text of
 # n tokens is read n times while it is written. Yet the tokens before have not changed,
-# and by the causal mask nothing that was computed at their positions has. Who computes
-# it again has forgotten it.
+# and by the causal mask nothing that was computed at their positions has.
 
 # And how should one draw? The temperature above was a guess.

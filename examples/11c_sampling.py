@@ -22,10 +22,11 @@ script.start()
 
 # A language model reads a text and gives every token of its vocabulary a probability to
 # be the next. It does not write. To write, somebody has to take one token, put it
-# behind the text, and ask again. You have done it twice: the model of characters drew,
-# the translator took the most probable. Two questions were left. Which token should be
-# taken, if you want text that is right and not always the same? And, since the model
-# reads everything again for each token: must it?
+# behind the text, and ask again. You have done it three times: the model of characters
+# drew, the translator took the most probable, the GPT drew at a temperature that was a
+# guess. Two questions were left. Which token should be taken, if you want text that is
+# right and not always the same? And, since the model reads everything again for each
+# token: must it?
 
 # We need a writer. This GPT has two layers of width 128, and a context window of 128
 # tokens. It learns from the training files of Python's own library, cut into 1,024
@@ -466,7 +467,8 @@ with torch.no_grad():
                 alone = double(torch.tensor([text[:read]]))
                 torch.testing.assert_close(here[n, 0], alone[0, -1], rtol=0, atol=1e-10)
 
-# The tokens drawn are the same too, with the same dice, below the context and past it.
+# The tokens are the same too: drawn with the same dice below the context, and greedily
+# past it.
 
 for taste, n in (Taste(top_p=0.9), 40), (Taste(temperature=0), 100):
     kept, computed = (
@@ -568,8 +570,8 @@ note(
 )
 
 # The smallest GPT-2 has 12 layers of width 768. In 32-bit numbers, a text of its full
-# context of 1,024 tokens takes 75 megabytes; its weights take 498. So 7 such texts
-# weigh as much as the model. A larger model stands in the first exercise.
+# context of 1,024 tokens takes 75 megabytes; the model's weights take 498. So about 7
+# such texts weigh as much as the model. A larger model stands in the first exercise.
 
 
 # Where it fails
@@ -577,9 +579,9 @@ note(
 
 # A writer looks back, as the next token is not there yet. But not every task is
 # writing. Fill a gap in a finished text: how much does the decoder lose because it does
-# not look ahead? Given both sides, the probability of a token v in the gap is, by
-# Bayes' rule, proportional to p(v | left) · p(right | left, v), and both factors come
-# from our model. It is enough to try all v:
+# not look ahead? Given both sides, the probability of a token v in the gap is
+# proportional to that of the text with v in it, p(v | left) · p(right | left, v)
+# (Bayes' rule), and both factors come from our model. It is enough to try all v:
 
 LEFT, RIGHT = 40, 8
 V = len(tokenizer)

@@ -71,9 +71,9 @@ from transformer_path.workshop.training import fit, seeded
 
 # How many are hidden? If all were, there would be nothing to read. BERT chooses 15% of
 # the tokens. Of these, 80% become the mask token. Another 10% become some other token
-# at random, and 10% stay as they are. For in use no text has mask tokens in it. A
-# network that was only ever asked at masks need not say anything useful elsewhere; this
-# one cannot know which of the tokens that it sees will be asked for.
+# at random, and 10% stay as they are. For when BERT is used, no text has mask tokens in
+# it. A network that was only ever asked at masks need not say anything useful
+# elsewhere; this one cannot know which of the tokens that it sees will be asked for.
 
 # The lines of the package: transformer_path.variants.bert.masked
 
@@ -145,7 +145,8 @@ train, test = (joined(part, tokenizer, end) for part in (texts.train, texts.test
 # look to both sides; in the second only to the left, in the third only to the right.
 # Two more are decoders: nothing is hidden, each position sees those before it, and is
 # asked for the next token. One is asked at all 16 positions, the other at two of them,
-# drawn at random, as many as the encoders are.
+# drawn at random, as many as the encoders are. `Asked` is the same network, but past
+# the attention it computes only the positions that are asked: the same logits, sooner.
 
 LEFT = causal_mask(16)
 RIGHT = LEFT.T
@@ -157,7 +158,7 @@ def up_and_down(done):
 
 
 class Asked(BERT):
-    """The logits where asked; past the attention nobody needs the others."""
+    """The logits where asked."""
 
     def forward(self, tokens, sight, where):
         (layer,) = self.layers
@@ -204,14 +205,12 @@ def learn(model, batch, loss, steps=500):
     fit(model, batch, loss=loss, optimizer=adamw, schedule=up_and_down, steps=steps)
     return model
 
-
 def side_by_side(group):
     """Networks, each with its seed and its lessons."""
     models = Several([network(seed) for seed, *_ in group])
     with sdpa_kernel(SDPBackend.MATH):  # the one that runs side by side
         learn(models, stacked([lessons(*how) for how in group]), each(loss))
     return models.members()
-
 
 kinds = {
     "both sides": (BOTH,),
@@ -331,6 +330,9 @@ note(
 # be asked everywhere. After the same number of steps it needs the fewest bits, though
 # it sees only one side. The last two rows differ in nothing but how often the network
 # is asked. That is the price of hiding: only a few tokens of each text can be targets.
+# (Rows two and three see the same and are asked as often. There, too, hiding costs
+# something: what is hidden cannot be read, and a mask tells its position nothing. Which
+# of these it is, we did not test.)
 
 long = {
     name: bits(learn(network(0), lessons(0, *how), loss, steps=1600), *how)
@@ -354,11 +356,12 @@ note(
 # -----------------------
 
 # The bits for hidden tokens do not add up to the bits for a text, as the bits per byte
-# did. Take a text of two letters that are always the same, one of 256, all equally
-# probable. Hide the first, and the second says what it is: 0 bits. Hide the second: 0
-# bits again. But to send this text takes 8. A decoder's bits add up: 8 for the first
-# letter, 0 for the second. So never compare a masked model's loss with a decoder's over
-# a whole text; ask both the same question, as we did.
+# did. Take a text of two letters: the first is any of 256, all equally probable, and
+# the second is always the same as the first. Hide the first, and the second says what
+# it is: 0 bits. Hide the second: 0 bits again. But to send this text takes 8. A
+# decoder's bits add up: 8 for the first letter, 0 for the second. So never compare a
+# masked model's loss with a decoder's over a whole text; ask both the same question, as
+# we did.
 
 
 # Where it fails

@@ -92,7 +92,8 @@ for ax, size in zip(axes, sizes):
 # which it took from BERT. It puts one more token in front, which is learned and the
 # same for every image: the class token. It has no pixels. All it can do is to ask the
 # others; and from what it has gathered, the scores are computed. Everything in between
-# is the encoder of 2017, with the normalisation before each branch:
+# is the encoder of 2017, with the normalisation before each branch (the published one
+# has GELU in place of ReLU):
 
 # The lines of the package: transformer_path.variants.vit.ViT.forward
 
@@ -223,6 +224,7 @@ _ = ax.set(xlabel="accuracy")
 counted = [sum(p.numel() for p in build(0).parameters()) for build, _ in kinds.values()]
 fitted = {name: accuracies(found, images.train) for name, found in models.items()}
 assert min(found.mean() for found in fitted.values()) > 0.98
+assert counted[3] == counted[4]
 lost = {name: right[name].mean() - found.mean() for name, found in mixed.items()}
 error = {n: ((right[n].var() + mixed[n].var()) / 5).sqrt() for n in mixed}  # of it
 assert lost["CNN"] > max(2 * error["CNN"], lost["MLP"], lost["ViT, 4 tokens"])
@@ -272,12 +274,13 @@ for ours, theirs in zip(pixels.parameters(), other.parameters()):
 # Has it found out what a neighbour is?
 # -------------------------------------
 
-# The first figure has more to say. With one token, a patch as large as the image, the
+# The last figure has more to say. With one token, a patch as large as the image, the
 # transformer is little more than an MLP, and does as well: 98.3 ± 0.3%. With 16 tokens
 # it falls to 95.7 ± 1.1%. Not because it could not fit: on average over the seeds each
-# kind has more than 98% of its training images right. Is it the number of steps? With
-# twice as many it comes to 97% (two seeds), still below the CNN. The 1,097 images can
-# be learned by heart; what they leave open, each network fills in in its own way.
+# kind has more than 98% of its training images right. Is it the number of steps? In
+# part: with twice as many it comes to 97% (two seeds), still below the CNN. The 1,097
+# images can be learned by heart; what they leave open, each network fills in in its own
+# way.
 
 # You can look at how. If the network had noticed which patches lie side by side, their
 # positions could have become alike. Compare the 120 pairs of places by their cosine,
@@ -295,9 +298,8 @@ for _, network in models["ViT, 16 tokens"]:
     alike.append([cosines[apart == 1].mean(), cosines[apart > 1].mean()])
 beside, farther = torch.tensor(alike).mT  # (5,) each
 
-more = beside - farther
-assert more.mean() < 2 * more.std() / 5**0.5  # no larger, as far as five seeds tell
-assert longer.mean() < right["CNN"].mean() - 0.005
+assert beside.mean() < farther.mean()
+assert right["ViT, 16 tokens"].mean() < longer.mean() < right["CNN"].mean() - 0.005
 note(
     beside=plus_minus(beside),
     farther=plus_minus(farther),
@@ -308,16 +310,17 @@ note(
 # What it was not told, it can be shown
 # -------------------------------------
 
-# Something else the CNN has by construction, and the others have not: a stroke that is
-# moved by a pixel is the same stroke. Take the networks from above and move the test
-# images, in one of four directions. The CNN suffers least. The MLP and the transformer
-# fall to about a half.
+# Something else the CNN has in part by construction, and the others have not: a stroke
+# that is moved by a pixel is the same stroke. Take the networks from above and move the
+# test images, in one of four directions. The CNN suffers least, and it, too, falls to
+# 62.6 ± 3.9%. The MLP and the transformer fall to about a half.
 
 # But what is not built in can be shown. In every minibatch move each image, by up to
 # one pixel in each direction: data augmentation. And to see what becomes of the
 # comparison when there is less to learn from, train once more on the first 100 images
-# only. (Three seeds each, 200 steps for the 100 images. All rates are chosen again, for
-# each network and task, from those above; for moved images by moved validation images.)
+# only. (Three seeds each, for the networks from above all five; mean and standard
+# deviation. 200 steps for the 100 images. All rates are chosen again, for each network
+# and task, from those above; for moved images by moved validation images.)
 
 def cut_out(x, down, right):
     """Move images with a border of zeros around them; one pair of numbers each."""
@@ -357,7 +360,8 @@ assert table["CNN"][1].mean() > max(
 assert all(0.4 < table[n][1].mean() < 0.55 for n in ("MLP", "ViT, 4 tokens"))
 assert all(table[n][2].min() > table[n][1].max() + 0.2 for n in table)
 assert gaps[0] > 0.08 and gaps[1] < gaps[0] / 2
-assert table["ViT, 4 tokens"][0].mean() < table["MLP"][0].mean() - 0.01
+few = {name: numbers[0].mean() for name, numbers in table.items()}
+assert max(few["CNN"], few["ViT, 4 tokens"]) < few["MLP"] - 0.01
 for name, numbers in zip(("mlp", "cnn", "vit"), table.values()):
     cells = dict(zip(("few", "unseen", "seen"), numbers))
     note(**{f"{name}_{cell}": f"{spread(found)}%" for cell, found in cells.items()})
@@ -371,20 +375,21 @@ note(gap_unseen=f"{100 * gaps[0]:.0f}")
 # Between CNN and transformer lay about 15 points on moved images; after seeing moves in
 # training it is less than half of that. Much of what one has by construction, the other
 # has learned, from the same 1,097 images and one sentence of ours about them. And with
-# 100 images the transformer is behind the MLP, with which it was level before: it needs
-# more to learn from. Dosovitskiy et al. (2021) saw the same with photographs. Trained
-# on a mid-sized collection, their transformer stayed a few points below convolutional
-# networks of its size; pretrained on a far larger one, it did as well or better, for
-# less computation.
+# 100 images the transformer is behind the MLP, with which it was level before; but so
+# is the CNN, about as far. At this size the lack of a bias does not explain it.
+# Dosovitskiy et al. (2021) compared transformers and convolutions on photographs.
+# Trained on a mid-sized collection, their transformer stayed a few points below
+# convolutional networks of its size; pretrained on a far larger one, it did as well or
+# better, for less computation.
 
 
 # Where it fails
 # ==============
 
-# The finer the cut, the worse, and the dearer:
+# 16 tokens are read worse than 4, and cost more:
 
 # Cut into 16 tokens, the digits are read worse than cut into 4: 95.7 ± 1.1% against
-# 97.9 ± 0.6%, by a network of nearly as many parameters and the same steps. And it
+# 97.9 ± 0.6%, by a network of exactly as many parameters and in as many steps. And it
 # costs more. The table of attention weights has a row and a column for each token: 25
 # numbers for 4 tokens and the class token, 289 for 16, and 4,225 for single pixels. The
 # published one reads patches of 16 by 16 pixels, and leaves what lies within them to a

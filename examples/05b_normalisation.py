@@ -289,7 +289,7 @@ class Either(nn.Module):
 
 
 def train(**kinds):
-    """Side by side: for each kind its networks, (rates, seeds), and their accuracies."""
+    """Side by side: for each kind its networks, (rates, seeds), and accuracies."""
     runs = [
         (name, rate, seed)
         for name, options in kinds.items()

@@ -126,8 +126,7 @@ class Feedforward(nn.Module):
 
     def bent(self, x: Tensor) -> Tensor:
         """Bend what a hidden unit sums up."""
-        active = x.relu()
-        return active * active  # square() is the same, with a gradient twice as slow
+        return x.relu().square()
 
 
 class Sprinter(nn.Module):

@@ -276,12 +276,12 @@ def mixture(width):
 
 log, SEEDS = [], range(5)
 both = [Decoder(seed, mixture) for seed in (*SEEDS, *SEEDS)]
-both = learn(both, 0.012, [0.01] * 5 + [0.0] * 5, log)
+both = learn(both, 0.012, [0.01] * len(SEEDS) + [0.0] * len(SEEDS), log)
 models = {
     "32 units": learn([Decoder(s, lambda w: SwiGLU(w, 32)) for s in SEEDS], 0.024),
     "256 units": learn([Decoder(s, lambda w: SwiGLU(w, 256)) for s in range(3)], 0.012),
-    "2 of 16 experts": both[:5],
-    "left alone": both[5:],
+    "2 of 16 experts": both[: len(SEEDS)],
+    "left alone": both[len(SEEDS) :],
 }
 
 found = {
@@ -290,8 +290,8 @@ found = {
     for name, group in models.items()
 }
 shares = {
-    "balanced": [[part[:5] for part in row] for row in log],
-    "left alone": [[part[5:] for part in row] for row in log],
+    "balanced": [[part[: len(SEEDS)] for part in row] for row in log],
+    "left alone": [[part[len(SEEDS) :] for part in row] for row in log],
 }
 
 # The rates were chosen on validation files, with five other seeds. For the network of

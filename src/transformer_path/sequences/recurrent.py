@@ -65,28 +65,9 @@ def rnn_cell(
     return tanh(from_input + from_state)
 
 
-def lstm_gates(
-    x: Tensor,
-    h: Tensor,
-    weight_ih: Tensor,
-    weight_hh: Tensor,
-    bias_ih: Tensor,
-    bias_hh: Tensor,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Compute the three gates of an LSTM and the candidate, in torch's order.
-
-    Shapes
-    ------
-    x, h
-        (B, C), (B, F)
-    weight_ih, weight_hh, bias_ih, bias_hh
-        (4F, C), (4F, F), (4F,), (4F,): F rows for each of i, f, g and o
-    result
-        i, f, g, o: input gate, forget gate, candidate, output gate, (B, F) each
-    """
-    sums = linear(x, weight_ih, bias_ih) + linear(h, weight_hh, bias_hh)  # (B, 4F)
-    i, f, g, o = sums.chunk(4, -1)
-    return sigmoid(i), sigmoid(f), tanh(g), sigmoid(o)
+def rnn_state(from_input: Tensor, from_state: Tensor, _: Tensor) -> Tensor:
+    """Give the new state, (B, F), from the two sums of :func:`rnn_cell`."""
+    return tanh(from_input + from_state)
 
 
 def lstm_cell(
@@ -106,7 +87,7 @@ def lstm_cell(
     state
         h and c, (B, F) each: what is shown, and the cell state, which is kept
     weight_ih, weight_hh, bias_ih, bias_hh
-        as for :func:`lstm_gates`
+        (4F, C), (4F, F), (4F,), (4F,): F rows for each of i, f, g and o
     result
         the new h and c
 
@@ -126,9 +107,40 @@ def lstm_cell(
     >>> torch.equal(kept, c)
     True
     """
-    h, c = state
-    weights = weight_ih, weight_hh, bias_ih, bias_hh
-    i, f, g, o = lstm_gates(x, h, *weights)
+    from_input = linear(x, weight_ih, bias_ih)
+    from_state = linear(state[0], weight_hh, bias_hh)
+    return lstm_state(from_input, from_state, state)
+
+
+def lstm_gates(
+    from_input: Tensor, from_state: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Compute the three gates of an LSTM and the candidate, in torch's order.
+
+    Shapes
+    ------
+    from_input, from_state
+        (B, 4F) each: what :func:`lstm_cell` sums up of x and of h
+    result
+        i, f, g, o: input gate, forget gate, candidate, output gate, (B, F) each
+    """
+    sums = from_input + from_state
+    i, f, g, o = sums.chunk(4, -1)
+    return sigmoid(i), sigmoid(f), tanh(g), sigmoid(o)
+
+
+def lstm_state(from_input: Tensor, from_state: Tensor, state: Pair) -> Pair:
+    """Forget and add, given the sums of all gates.
+
+    Shapes
+    ------
+    from_input, from_state
+        as for :func:`lstm_gates`
+    state, result
+        h and c, (B, F) each, the old ones and the new
+    """
+    _, c = state
+    i, f, g, o = lstm_gates(from_input, from_state)
     c = f * c + i * g
     return o * tanh(c), c
 
@@ -168,8 +180,23 @@ def gru_cell(
     >>> torch.equal(gru_cell(x, h, zero, zero, gates, torch.zeros(21)), h)
     True
     """
-    r_x, z_x, n_x = linear(x, weight_ih, bias_ih).chunk(3, -1)
-    r_h, z_h, n_h = linear(h, weight_hh, bias_hh).chunk(3, -1)
+    from_input = linear(x, weight_ih, bias_ih)
+    from_state = linear(h, weight_hh, bias_hh)
+    return gru_state(from_input, from_state, h)
+
+
+def gru_state(from_input: Tensor, from_state: Tensor, h: Tensor) -> Tensor:
+    """Mix the old state of a GRU with a candidate, given the sums of all gates.
+
+    Shapes
+    ------
+    from_input, from_state
+        (B, 3F) each: what :func:`gru_cell` sums up of x and of h
+    h, result
+        (B, F), the old state and the new
+    """
+    r_x, z_x, n_x = from_input.chunk(3, -1)
+    r_h, z_h, n_h = from_state.chunk(3, -1)
     r, z = sigmoid(r_x + r_h), sigmoid(z_x + z_h)
     n = tanh(n_x + r * n_h)
     return (1 - z) * n + z * h
@@ -219,8 +246,6 @@ def unroll(
     >>> sums.flatten(), last.flatten()
     (tensor([1., 3., 6.]), tensor([6.]))
     """
-    if alive is not None:
-        x = x.masked_fill(~alive[..., None], 0.0)  # whatever stands there, even NaN
     outputs = []
     positions = [*enumerate(x.unbind(1))]  # its gradient is one stack; that of x[:, t]
     for t, x_t in reversed(positions) if backward else positions:  # is all of x, each t
@@ -256,7 +281,7 @@ class Recurrent(nn.Module, Generic[State]):
         If a size is smaller than 1.
     """
 
-    cell: ClassVar[Callable[..., Any]]
+    update: ClassVar[Callable[..., Any]]  # from both sums and the state to the new one
     sums: ClassVar[int]  # weighted sums a unit, one for each gate and candidate
     parts: ClassVar[int]  # vectors in the state
 
@@ -330,13 +355,16 @@ class Recurrent(nn.Module, Generic[State]):
         state = self._start(x) if state is None else state
         self._check_state(x, state)
         alive = alive if lengths is None else _alive(x, lengths)
+        if alive is not None:
+            x = x.masked_fill(~alive[..., None], 0.0)  # whatever stands there, even NaN
         last: list[State] = []
         for layer in range(self.n_layers):
             outputs = []
             for name in self._readers(layer):
                 first = tree_map(itemgetter(len(last)), state)
-                step, back = self._step(name), name.endswith("_reverse")
-                hidden, final = unroll(step, x, first, alive=alive, backward=back)
+                given, step = self._split(name, x)
+                back = name.endswith("_reverse")
+                hidden, final = unroll(step, given, first, alive=alive, backward=back)
                 outputs.append(hidden)
                 last.append(final)
             x = torch.cat(outputs, -1)  # (B, T, F), or (B, T, 2F)
@@ -347,8 +375,20 @@ class Recurrent(nn.Module, Generic[State]):
         """How the names of the weights end, for each reader of a layer, as in torch."""
         return [f"_l{layer}{direction}" for direction in self.directions]
 
-    def _step(self, name: str) -> Callable[[Tensor, State], State]:
-        return partial(self.cell, **{w: getattr(self, w + name) for w in _WEIGHTS})
+    def _split(
+        self, name: str, x: Tensor
+    ) -> tuple[Tensor, Callable[[Tensor, State], State]]:
+        """Part a cell: what needs no state is one product for all positions."""
+        weight_ih, weight_hh, bias_ih, bias_hh = (
+            getattr(self, weight + name) for weight in _WEIGHTS
+        )
+
+        def step(from_input: Tensor, state: State) -> State:
+            h = state[0] if isinstance(state, tuple) else state
+            new: State = self.update(from_input, linear(h, weight_hh, bias_hh), state)
+            return new
+
+        return linear(x, weight_ih, bias_ih), step
 
     def _start(self, x: Tensor) -> Any:
         """Give a state of zeros."""
@@ -393,7 +433,7 @@ class RNN(Recurrent[Tensor]):
     True
     """
 
-    cell = staticmethod(rnn_cell)
+    update = staticmethod(rnn_state)
     sums, parts = 1, 1
 
 
@@ -418,7 +458,7 @@ class LSTM(Recurrent[Pair]):
     True
     """
 
-    cell = staticmethod(lstm_cell)
+    update = staticmethod(lstm_state)
     sums, parts = 4, 2
 
     def __init__(self, *sizes: int, forget_bias: float = 0.0, **options: Any) -> None:
@@ -445,7 +485,7 @@ class GRU(Recurrent[Tensor]):
     True
     """
 
-    cell = staticmethod(gru_cell)
+    update = staticmethod(gru_state)
     sums, parts = 3, 1
 
 

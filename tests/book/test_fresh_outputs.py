@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from copy import copy
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -17,6 +18,24 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def book(tmp_path):
     return TinyBook(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def first(tmp_path_factory):
+    """Build a book once a worker: the book, a copy of it, and how long it took."""
+    book, since = TinyBook(tmp_path_factory.mktemp("first") / "book"), monotonic()
+    assert book.build().code == 0
+    seconds = monotonic() - since
+    return book, shutil.copytree(book.root, book.root.with_name("copy")), seconds
+
+
+@pytest.fixture
+def built(first):
+    """Give the book as it was after its first build, at its place."""
+    book, kept, _ = first
+    shutil.rmtree(book.root)
+    shutil.copytree(kept, book.root)  # with the files' times
+    return copy(book)
 
 
 def test_only_the_pages_that_import_a_changed_module_run(book):
@@ -42,36 +61,32 @@ def test_only_the_pages_that_import_a_changed_module_run(book):
     assert "ten is 10" in book.html("middle.html")
 
 
-def test_what_a_package_says_of_itself_runs_no_page(book):
-    book.write("src/tiny/__init__.py", '"""Numbers."""')
-    book.build()
-    book.change("src/tiny/__init__.py", "Numbers", "A few numbers")
-    assert book.build().ran == set()
-    book.write("src/tiny/__init__.py", '"""Numbers."""\nimport math')
-    assert book.build().ran == {"middle", "other"}
+def test_what_a_package_says_of_itself_runs_no_page(built):
+    built.write("src/tiny/__init__.py", '"""Numbers."""')
+    assert built.build().ran == set()
+    built.write("src/tiny/__init__.py", '"""Numbers."""\nimport math')
+    assert built.build().ran == {"middle", "other"}
 
 
-def test_a_page_that_pastes_is_written_again(book):
-    book.build()
-    assert "Pasted 5." in book.html("index.html")
-    book.change("src/tiny/other.py", "5", "6")
-    again = book.build()
+def test_a_page_that_pastes_is_written_again(built):
+    assert "Pasted 5." in built.html("index.html")
+    built.change("src/tiny/other.py", "5", "6")
+    again = built.build()
     assert (again.code, again.ran) == (0, {"other"})
-    assert "Pasted 6." in book.html("index.html")
-    assert "all numbers: 6" in book.html("index.html")
+    assert "Pasted 6." in built.html("index.html")
+    assert "all numbers: 6" in built.html("index.html")
 
     # A number that is no longer computed is missed by the page that pastes it.
-    book.change("docs/other.md", "glue('five', number)", "")
-    gone = book.build()
+    built.change("docs/other.md", "glue('five', number)", "")
+    gone = built.build()
     assert gone.code == 1
     assert "Glue reference 'five' not found in doc 'other'" in gone.text
 
 
-def test_a_page_runs_again_with_another_version_of_a_package(book):
-    book.build()
+def test_a_page_runs_again_with_another_version_of_a_package(built):
     metadata = "site-packages/deeper-1.0.dist-info/METADATA"
-    book.change(metadata, "Version: 1.0", "Version: 1.1")
-    assert book.build().ran == {"middle"}
+    built.change(metadata, "Version: 1.0", "Version: 1.1")
+    assert built.build().ran == {"middle"}
 
 
 def test_a_failing_page_fails_until_it_is_mended(book):
@@ -107,17 +122,16 @@ def damage_by_cutting(path):
 
 
 @pytest.mark.parametrize("damage", [damage_by_cutting, Path.unlink])
-def test_a_damaged_cache_is_made_again(book, damage):
-    book.build()
-    kept = book.root / "_build" / ".jupyter_cache"
+def test_a_damaged_cache_is_made_again(built, damage):
+    kept = built.root / "_build" / ".jupyter_cache"
     (notebook,) = kept.glob("middle.*/executed/*/base.ipynb")
     (database,) = kept.glob("other.*/global.db")
     damage(notebook)
     damage(database)
-    again = book.build("_build/html", "-E")
+    again = built.build("_build/html", "-E")
     assert (again.code, again.ran) == (0, {"middle", "other"})
-    assert book.build("_build/html", "-E").ran == set()
-    assert "ten is 10" in book.html("middle.html")
+    assert built.build("_build/html", "-E").ran == set()
+    assert "ten is 10" in built.html("middle.html")
 
 
 def test_a_module_that_changes_while_a_page_runs_does_not_leave_it_stale(book):
@@ -133,20 +147,18 @@ def test_a_module_that_changes_while_a_page_runs_does_not_leave_it_stale(book):
 
 
 @pytest.mark.parametrize("moment", [0.4, 0.6, 0.85])
-def test_a_build_killed_at_any_time_is_made_good(book, moment):
-    since = monotonic()
-    book.build()
-    whole = monotonic() - since
-    book.change("src/tiny/base.py", "1", "4")
-    book.change("docs/other.md", "# Other", "# Another")
-    process = book.start()
-    sleep(moment * whole)
-    book.kill(process)
+def test_a_build_killed_at_any_time_is_made_good(first, built, moment):
+    *_, seconds = first
+    built.change("src/tiny/base.py", "1", "4")
+    built.change("docs/other.md", "# Other", "# Another")
+    process = built.start()
+    sleep(moment * seconds)
+    built.kill(process)
     # The change is taken back: the pages of the killed build must not survive.
-    book.change("src/tiny/base.py", "4", "1")
-    assert book.build().code == 0
-    assert book.build("_clean/html").code == 0
-    assert book.published("_build/html") == book.published("_clean/html")
+    built.change("src/tiny/base.py", "4", "1")
+    assert built.build().code == 0
+    assert built.build("_clean/html").code == 0
+    assert built.published("_build/html") == built.published("_clean/html")
 
 
 def test_two_builds_at_the_same_time_run_each_page_once(book):
@@ -156,20 +168,18 @@ def test_two_builds_at_the_same_time_run_each_page_once(book):
     assert "".join(texts).count("Executed notebook") == 2
 
 
-def test_lost_numbers_are_written_again(book):
-    book.build()
-    (book.root / "_build/jupyter_execute/other.glue.json").unlink()
-    again = book.build()
+def test_lost_numbers_are_written_again(built):
+    (built.root / "_build/jupyter_execute/other.glue.json").unlink()
+    again = built.build()
     assert (again.code, again.ran) == (0, set())
-    assert "Pasted 5." in book.html("index.html")
+    assert "Pasted 5." in built.html("index.html")
 
 
-def test_a_book_that_has_moved_runs_nothing(book, tmp_path_factory):
-    book.build()
+def test_a_book_that_has_moved_runs_nothing(built, tmp_path_factory):
     there = tmp_path_factory.mktemp("moved")
-    shutil.copytree(book.root, there, dirs_exist_ok=True)
-    book.root = there
-    moved = book.build("_build/html", "-E")
+    shutil.copytree(built.root, there, dirs_exist_ok=True)
+    built.root = there
+    moved = built.build("_build/html", "-E")
     assert (moved.code, moved.ran) == (0, set())
 
 
@@ -184,12 +194,11 @@ def test_the_caches_last_used_of_each_page_are_kept(tmp_path):
     assert len(list(tmp_path.glob("reference--api.*"))) == 5
 
 
-def test_a_new_title_reaches_every_page(book):
-    book.build()
-    book.change("docs/other.md", "# Other", "# Another")
-    again = book.build()
+def test_a_new_title_reaches_every_page(built):
+    built.change("docs/other.md", "# Other", "# Another")
+    again = built.build()
     assert (again.code, again.ran) == (0, set())
-    assert "Another" in book.html("middle.html")
+    assert "Another" in built.html("middle.html")
 
 
 def test_imports_finds_modules_data_and_packages(tmp_path):

@@ -28,11 +28,15 @@ FLAGS = [
 
 
 def pytest_generate_tests(metafunc):
-    """Run a test that asks for ``name`` on every page of the book."""
+    """Run a test that asks for ``name`` on every page, for ``some_page`` on some."""
+    pages = sorted(p.relative_to(BOOK).as_posix() for p in BOOK.rglob("*.html"))
+    pages = [p for p in pages if not p.startswith(("_", "genindex", "py-modindex"))]
+    pages = pages or ["index.html"]
     if "name" in metafunc.fixturenames:
-        pages = sorted(p.relative_to(BOOK).as_posix() for p in BOOK.rglob("*.html"))
-        pages = [p for p in pages if not p.startswith(("_", "genindex", "py-modindex"))]
-        metafunc.parametrize("name", pages or ["index.html"])
+        metafunc.parametrize("name", pages)
+    if "some_page" in metafunc.fixturenames:
+        some = sorted({"index.html", *pages[::5]})
+        metafunc.parametrize("some_page", some)
 
 
 def lacking(reason: str) -> None:

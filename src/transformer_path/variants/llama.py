@@ -218,8 +218,9 @@ class Attention(nn.Module):
         if keep is not None:
             key, value = keep(key, value)  # (B, G, S, D)
         shared = self.n_heads // self.n_groups
-        key = key.repeat_interleave(shared, 1)  # (B, H, S, D)
-        value = value.repeat_interleave(shared, 1)
+        if shared > 1:
+            key = key.repeat_interleave(shared, 1)  # (B, H, S, D)
+            value = value.repeat_interleave(shared, 1)
         mask = self._mask(now, before, alive)
         answers = F.scaled_dot_product_attention(
             query, key, value, mask, is_causal=mask is None

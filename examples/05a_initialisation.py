@@ -94,7 +94,7 @@ note(usual_best=f"{found['usual'][0].max():.0%}")
 
 # First the smallest question: why random numbers at all? Set every weight of a layer to
 # the same number. Then all its units compute the same, get the same gradient, and take
-# the same step. They start alike and stay alike, whatever the data say, as the four
+# the same step. They start alike and stay alike, whatever the data say, as the eight
 # units on the page about XOR did.
 
 def constant(n_in, n_out):
@@ -291,9 +291,9 @@ note(doubling=f"{round(2**14.5, -3):,.0f}")
 # Xavier and He
 # =============
 
-# So the gain should be what the activation function takes away. For tanh, which is a
-# straight line near 0, that is about 1; for ReLU it is 2. These are the two best-known
-# rules, and both are one line:
+# So the gain should make up for what the activation function takes away. For tanh,
+# which is a straight line near 0, that is about 1; for ReLU it is 2. These are the two
+# best-known rules, and both are one line:
 
 # The lines of the package: transformer_path.networks.normalization.he
 
@@ -377,10 +377,11 @@ for ours, theirs in (
 # ==============
 
 # Does it matter? Thirty layers again, four first weights: He's for ReLU, Xavier's for
-# tanh, the sigmoid with its gain of 103, and the usual ones. As a rival of two layers,
-# we train the same width with He's weights. Each gets several learning rates (around
-# the best of those that were tried before; the shallow one bears higher ones), and
-# validation chooses among them.
+# tanh, the sigmoid with its gain of 103, and the usual ones. For comparison we train a
+# network of two layers, as wide and with He's weights. Each gets several learning rates
+# (powers of ten for the usual weights and the sigmoid, which learn at none of them; for
+# the others, rates around the best of those that were tried before), and validation
+# chooses among them.
 
 def from_these(deviation, activation, layers=30, width=32):
     return lambda seed: deep(seed, layers, width, deviation, activation)

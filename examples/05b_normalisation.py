@@ -108,8 +108,8 @@ assert 2**14.5 / 2 < grown < 2**14.5 * 1.5
 note(grown=f"{round(grown, -4):,.0f}")
 
 # The growth comes from the branches, so make them smaller. With a gain of 2/30 instead
-# of 2, thirty of them together add about as much as was there in the first place, (1 +
-# 1/30)^30 ≈ e.
+# of 2, thirty of them together multiply the mean square by about (1 + 1/30)^30 ≈ e, not
+# by 2^30.
 
 
 # Dividing by the size
@@ -256,10 +256,9 @@ note(**{name: f"{np.mean(ranks):.1f}" for name, ranks in half.items()})
 # ==============
 
 # And then we train them. Every network gets its own learning rate, chosen on the
-# validation split from three (around the best of those that were tried before); 400
-# steps with minibatches of 50, a rate that fades to zero; three seeds, and four without
-# residual connections, where the results vary more. A network of two hidden layers,
-# plain, goes along for comparison.
+# validation split from three (around the best of those that were tried before); 320
+# steps with minibatches of 50, a rate that fades to zero; three seeds. A network of two
+# hidden layers, plain, goes along for comparison. It is small, so it can have eight.
 
 rates = {
     "plain": (0.01, 0.03, 0.1),
@@ -294,7 +293,7 @@ def train(**kinds):
         (name, rate, seed)
         for name, options in kinds.items()
         for rate in rates[name]
-        for seed in range(3 if "residual" in options else 4)
+        for seed in range(8 if "layers" in options else 3)
     ]
     models = []
     for name, _, seed in runs:
@@ -307,7 +306,7 @@ def train(**kinds):
         stacked([minibatches(data.train, 50, seed=seed) for *_, seed in runs]),
         loss=lambda *run: factors * ON_CLASSES(*run),  # as a step with that rate
         optimizer=torch.optim.SGD(models.parameters(), lr=1.0),
-        steps=400,
+        steps=320,
         schedule=lambda done: 1 - done,
         finite=False,
     )
@@ -368,7 +367,7 @@ at_every_rate = {name: on.mean(1).max() for name, (_, on, _) in trained.items()}
 failing = max(at_every_rate[name] for name in networks if name not in both)
 assert min(fitted[n].mean() for n in both) > failing + 0.1
 assert trained["residual"][1].max() < 0.13
-assert fitted["two layers"].mean() > max(fitted[n].mean() for n in both) + 0.02
+assert fitted["two layers"].mean() > max(fitted[n].mean() for n in both)
 assert all(chosen[name] == 1 for name in both)
 for name in ("residual + layer norm", "residual + batch norm"):
     by_one_a_block = (1 + 29 / (2 * x.square().mean().item())) ** 0.5
@@ -378,12 +377,13 @@ for name in ("residual + layer norm", "residual + batch norm"):
 # - layer norm: 0.6; 0.5; 1.0; 20 ± 4; 20 ± 5
 # - batch norm: 0.7; 200; 3.9; 21 ± 3; 21 ± 5
 # - residual: 7,000; 20,000; 1.1; 10 ± 0; 9 ± 1
-# - residual, small branches: 1; 2; 6.1; 49 ± 2; 44 ± 1
+# - residual, small branches: 1; 2; 6.1; 49 ± 2; 40 ± 1
 # - residual and layer norm: 4; 4; 2.8; 52 ± 1; 47 ± 1
 # - residual and batch norm: 4; 6; 5.4; 56 ± 2; 49 ± 2
 
 # Read it line by line (before training: typical values of three seeds; accuracies: mean
-# and standard deviation over the seeds). One repair alone is not enough:
+# and standard deviation over the seeds, in whole percent). One repair alone is not
+# enough:
 
 # - Layer norm resets the lengths in every layer. It does not tell the series apart
 #   again, and one direction is left, as in the plain network.
@@ -436,14 +436,14 @@ def right(rows, size=50, training=False):
 
 @torch.no_grad()
 def with_momentum(momentum, seed):
-    """The accuracies in evaluation after another 40 batches of running statistics."""
+    """The accuracies in evaluation after another 30 batches of running statistics."""
     copies = [deepcopy(member).train() for member in members]
     batch = minibatches(data.train, 50, seed=seed)
     for copy in copies:
         for part in copy.modules():
             if isinstance(part, nn.BatchNorm1d):
                 part.momentum = momentum
-        for step in range(40):
+        for step in range(30):
             copy(batch(step).x)
     return accuracies(copies, data.validation)
 
@@ -485,7 +485,7 @@ note(
 # 2. The direction of the momentum. Here it is the share of the new batch, 0.1, as in
 #    torch. Elsewhere the share of the old average has the same name, 0.9. Exchange them
 #    and the running statistics are little more than those of the last batch: 47% right
-#    instead of 49%, with a standard deviation of 1.8 instead of 0.5 points over the
+#    instead of 49%, with a standard deviation of 2.1 instead of 0.7 points over the
 #    last batches that a network happened to see. It is no disaster, only noise.
 # 3. Which variance. A batch of m is divided by its own standard deviation, the biased
 #    one, with 1/m. What is remembered is the unbiased one, with 1/(m - 1). For m = 50

@@ -163,14 +163,14 @@ assert moved.tolist() == [False] * 9 + [True] * 7
 # ==============
 
 # The text is the source of Python's library: of its training files every second, of the
-# validation files every sixth, of the test files every twelfth. It is cut into 513
-# tokens. That is a small vocabulary, for a short training: the readout computes a
-# number for every token at every position. Between two files stands the special token
-# that ends a text.
+# validation files every sixth, of the test files every sixteenth. It is cut into 513
+# tokens; the merges are learned from every eighth training file. That is a small
+# vocabulary, for a short training: the readout computes a number for every token at
+# every position. Between two files stands the special token that ends a text.
 
 texts = files()
-parts = [texts.train[::2], texts.validation[::6], texts.test[::12]]  # some of the files
-merges = learn_merges(parts[0], 512)
+parts = [texts.train[::2], texts.validation[::6], texts.test[::16]]  # some of the files
+merges = learn_merges(texts.train[::8], 512)
 tokenizer = BytePairTokenizer(merges, special=["<|endoftext|>"])
 end, V = tokenizer.special["<|endoftext|>"], len(tokenizer)
 train, validation, test = (joined(part, tokenizer, end) for part in parts)
@@ -234,7 +234,7 @@ def bigram(a):
 # these took the GPT past the others. The rest is the same for all: AdamW, a batch of 8
 # windows of 64 tokens, a tenth of the run to warm up, then a cosine down.
 
-STEPS = {"MLP": 900, "GRU": 400, "GPT": 640}
+STEPS = {"MLP": 680, "GRU": 300, "GPT": 480}
 RATES = {"MLP": 0.01, "GRU": 0.01, "GPT": 0.002}
 BUILD = {"MLP": MLP, "GRU": GRU, "GPT": gpt}
 SEEDS = {"MLP": range(1), "GRU": range(2), "GPT": range(2)}
@@ -304,10 +304,10 @@ note(
 )
 
 #                      sees                             bits per byte, test files
-#     bigram, a table  1 token                          2.48
+#     bigram, a table  1 token                          2.45
 #     MLP              4 tokens                         2.21
-#     GRU              32 to 64 tokens, in one state    2.19 ± 0.00
-#     GPT              32 to 64 tokens, each by itself  2.48 ± 0.01
+#     GRU              32 to 64 tokens, in one state    2.24 ± 0.01
+#     GPT              32 to 64 tokens, each by itself  2.55 ± 0.00
 #     `lzma`           all before in the test files     1.87
 
 # (The windows of the test files overlap by half, and each token is counted once.)
@@ -316,7 +316,7 @@ note(
 # shortest.
 
 # The table has counted all of the training text, 1.6 million tokens. In its time a
-# network reads 0.2 to 0.5 million.
+# network reads 0.2 to 0.3 million.
 
 # And all of them are behind `lzma`, which learns nothing beforehand, but copies: a name
 # that it has met in these files costs it little the second time.
@@ -324,9 +324,9 @@ note(
 spread = max(np.std(found[name], ddof=1) for name in ("GRU", "GPT"))
 networks = {name: np.mean(found[name]) for name in ("MLP", "GRU", "GPT")}
 table = found["bigram"][0]
-assert abs(networks["GPT"] - table) < 0.12
-assert max(networks["MLP"], networks["GRU"]) < min(table, networks["GPT"]) - 0.12
-assert max(networks["MLP"], networks["GRU"]) < networks["GPT"] - 4 * spread
+assert networks["GPT"] > table + 0.03
+assert max(networks["MLP"], networks["GRU"]) < table - 0.1
+assert max(networks["MLP"], networks["GRU"]) < networks["GPT"] - max(0.15, 4 * spread)
 assert packed < min(networks.values()) - 0.15
 
 
@@ -338,13 +338,13 @@ assert packed < min(networks.values()) - 0.15
 # changes is what can be read:
 
 spans = [1, 2, 4, 16, 64]
-asked = windows(validation, context=64, size=800, seed=1)(0)  # (800, 65)
+asked = windows(validation, context=64, size=500, seed=1)(0)  # (500, 65)
 
 
 @torch.no_grad()
 def with_last(model, k):
     """Bits for the last token of each window, seeing the k before it."""
-    parts = asked[:, -1 - k :].split(200)
+    parts = asked[:, -1 - k :].split(250)
     bits = [F.cross_entropy(model(p[:, :-1])[:, -1], p[:, -1]) for p in parts]
     return torch.stack(bits).mean().item() / np.log(2)
 
@@ -363,7 +363,7 @@ ax.minorticks_off()
 
 mean = {name: lines.mean(0) for name, lines in reach.items()}
 gain = {name: line[0] - line[1] for name, line in mean.items()}  # the second token
-assert max(line[0] for line in mean.values()) - min(m[0] for m in mean.values()) < 0.2
+assert max(line[0] for line in mean.values()) - min(m[0] for m in mean.values()) < 0.3
 assert gain["GPT"] < 0.6 * min(gain["MLP"], gain["GRU"])
 assert mean["GPT"].min() > max(mean["GRU"][2], mean["MLP"][2]) + 0.15
 note(
@@ -373,9 +373,9 @@ note(
     gain_gru=f"{gain['GRU']:.1f}",
 )
 
-# With one token to look at, the three are nearly alike. Now show the token before that
-# one, too. The MLP saves 0.5 bits, the GRU 0.7, the GPT 0.2. All 64 tokens together do
-# not bring it to where the others are with four.
+# With one token to look at, the three differ by less than 0.3 bits. Now show the token
+# before that one, too. The MLP saves 0.7 bits, the GRU 0.7, the GPT 0.2. All 64 tokens
+# together do not bring it to where the others are with four.
 
 # Here may be the reason. In the MLP the last but one token has a place of its own. To
 # the GRU it came in a step ago. For attention it is one of many, to be found by its
@@ -421,12 +421,12 @@ for back in (1, 0):
 
 told, control = found["hint 1"][0], found["hint 0"][0]
 assert told < networks["GPT"] - max(0.1, 4 * spread)
-assert told < control - max(0.1, 4 * spread)
+assert networks["GPT"] - control < 0.5 * (networks["GPT"] - told)
 note(told=f"{told:.2f}", control=f"{control:.2f}")
 
-# Told which token stands before, it needs 2.27 bits a byte, where it needed 2.48 ±
-# 0.01. With a second table for the token itself it needs 2.44 (one seed each). The
-# weights alone help little.
+# Told which token stands before, it needs 2.37 bits a byte, where it needed 2.55 ±
+# 0.00. With a second table for the token itself it needs 2.49 (one seed each). The
+# weights alone bring less than half of that.
 
 # So after 10 seconds a GPT seems only to have begun to learn where to look. Whether it
 # overtakes the others with more time, this page does not show. Multiply `STEPS` by ten,
@@ -455,7 +455,7 @@ def go_on(model, tokens, n):
 start = torch.tensor([tokenizer.encode("def read(self")])
 print(tokenizer.decode(go_on(models["GPT"][0].eval(), start, 60)[0].tolist()))
 
-# It has seen 0.33 million tokens. Its line breaks and brackets begin to look like
+# It has seen 0.25 million tokens. Its line breaks and brackets begin to look like
 # Python. It means nothing yet.
 
 

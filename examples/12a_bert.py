@@ -219,22 +219,22 @@ kinds = {
     "decoder, as few": (LEFT, True),
     "decoder": (LEFT, True, 1.0),
 }
-seeds = dict.fromkeys(kinds, 3) | {"right only": 2, "decoder, as few": 2}
 groups = {
-    name: [(seed, *how) for seed in range(seeds[name])] for name, how in kinds.items()
+    name: [(seed, *how) for seed in range(3 if name == "both sides" else 2)]
+    for name, how in kinds.items()
 }
 *at_two, at_all = groups
 found = iter(side_by_side([how for name in at_two for how in groups[name]]))
 models = {name: [next(found) for _ in groups[name]] for name in at_two}
 models[at_all] = side_by_side(groups[at_all])
 
-# Each learns from 500 batches of 32 windows, from three seeds (the third and the
-# decoder that is asked as rarely from two), at the best of the rates 0.002, 0.004 and
-# 0.008 by the bits on the validation files. Now all are asked the same question: which
-# token is this? We draw 500 tokens from the test files, and lay the window of 16 around
-# each of them so that it stands at the first position, at the second, and so on. The
-# encoders get the window with that one token hidden; the decoders get what stands
-# before it in the window. We count the bits that each needs.
+# Each learns from 500 batches of 32 windows, the first from three seeds and the others
+# from two, at the best of the rates 0.002, 0.004 and 0.008 by the bits on the
+# validation files. Now all are asked the same question: which token is this? We draw
+# 500 tokens from the test files, and lay the window of 16 around each of them so that
+# it stands at the first position, at the second, and so on. The encoders get the window
+# with that one token hidden; the decoders get what stands before it in the window. We
+# count the bits that each needs.
 
 generator = torch.Generator().manual_seed(0)
 wanted = torch.randint(16, len(test) - 16, (500,), generator=generator)
@@ -285,7 +285,7 @@ assert more_left.abs().max() < 0.15
 assert ends.mean() > middle["left only"].mean() + 0.05
 one_side = middle["left only"].mean()
 assert nearly.max() < (one_side + middle["both sides"].mean()) / 2
-assert (two[:, 0] < needed["left only"][:, 0] - 0.3).all()
+assert two[:, 0].max() < needed["left only"][:, 0].min() - 0.3
 
 
 note(
@@ -341,8 +341,8 @@ long = {
 }
 
 late = {name: found[MIDDLE].mean().item() for name, found in long.items()}
-assert (middle["decoder"] < middle["both sides"] - 0.05).all()
-assert late["both sides"] < late["decoder"] - 0.02
+assert middle["decoder"].max() < middle["both sides"].min() - 0.05
+assert late["both sides"] < late["decoder"] + 0.06
 assert long["both sides"][15] > long["decoder"][15] + 0.3
 note(
     long_both=f"{late['both sides']:.2f}",
@@ -384,8 +384,8 @@ with torch.no_grad():
 # It cannot write:
 
 # At the last position of the window, where a writer stands, the long-trained encoder
-# needs 3.3 bits for a byte, and the decoder 2.3. In the middle it was ahead. And it has
-# to read the whole text again for each token that it adds.
+# needs 3.3 bits for a byte, and the decoder 2.3. In the middle the two were about
+# level. And it has to read the whole text again for each token that it adds.
 
 # But there are things that nobody writes from left to right, and that have no next. An
 # image is there all at once, to the left and to the right, above and below. Can it be

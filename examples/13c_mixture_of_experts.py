@@ -77,10 +77,10 @@ from transformer_path.workshop.training import fit, seeded
 # Our experts are SwiGLU networks, as at stop 13a: feedforward networks with a gate.
 # With F hidden units, that is 3 · C · F weights.
 
-# The choice itself has no gradient. The router learns through the shares: if an
-# expert's answer would have helped more, its share grows. With k = 1 the fraction above
-# is 1, whatever the router says, and it would learn nothing. So there the answer counts
-# with p_i itself, as in the Switch transformer (Fedus et al., 2022).
+# The choice itself has no gradient. The router learns through the shares: if more of an
+# asked expert's answer would have helped, its share grows. With k = 1 the fraction
+# above is 1, whatever the router says, and it would learn nothing. So there the answer
+# counts with p_i itself, as in the Switch transformer (Fedus et al., 2022).
 
 
 # Proof
@@ -326,8 +326,9 @@ note(
 
 # (Mean and standard deviation over the seeds: five each, and three of the last.)
 # Networks of one seed read the same batches, so a gain is the mean of differences seed
-# by seed. That of the mixture comes with its 95% interval: other seeds may say a little
-# more, or nothing. A network in which each token meets all the weights gains far more.
+# by seed. That of the mixture comes with its 95% interval: it includes 0, so other
+# seeds may say that it gains a little more, or that it loses. A network in which each
+# token meets all the weights gains far more.
 
 def n_weights(layer):
     return sum(p.numel() for p in layer.parameters())
@@ -505,7 +506,9 @@ def told(group, chosen):
 
 # You know mutual information from clusters and classes: how many bits one thing tells
 # about another. Here it is divided by the entropy of the choice. It is 0 if the kind of
-# a token says nothing about whom it asks, and 1 if it says all.
+# a token says nothing about whom it asks. It cannot reach 1: each token asks two
+# experts, and nothing tells which of the two a choice is. That is one bit of at most
+# four, so three quarters is the most.
 
 # A number like this needs something to be compared with. If we shuffle the choices
 # among the tokens, nothing may be left. The second comparison is harder: leave the
@@ -573,8 +576,8 @@ note(shuffled_token=f"{100 * table['shuffled', 'token'].mean():.0f}%")
 # - a random router, network without experts: 7%; 59%
 # - shuffled: nothing; 2%
 
-# (Of what there is to know about a choice; means over five seeds, and eight random
-# routers for each.)
+# (Shares of the choice's entropy; means over five seeds, and eight random routers for
+# each.)
 
 # Against a shuffle, all three look like specialists. (The token's 2% there are chance:
 # five hundred tokens, and few examples of most.) But a router that has learned nothing

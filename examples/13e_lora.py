@@ -238,10 +238,10 @@ class Biased(nn.Module):
     def forward(self, tokens):
         return self.model(tokens) + self.bias
 
-# The rate of each was chosen on validation topics, on average over three seeds, beside
-# a base that had read twice as much of the library: of rates about a factor of two
-# apart, the best, and where two were level, the lower. Gently means a rate that is too
-# low on purpose, for a question that comes later.
+# The rate of each was chosen on validation topics, on average over three seeds, from
+# another base, which had read twice as much of the library: of rates about a factor of
+# two apart, the best, and where two were level, the lower. Gently means a rate that is
+# too low on purpose, for a question that comes later.
 
 everything = partial(only, learns=lambda _: True)
 ARMS = {  # what is done to a model, and the learning rate
@@ -346,10 +346,9 @@ note(
 #     all matrices       97,280              3.23 ± 0.01           3.22 ± 0.01
 #     all weights        130,432             3.03 ± 0.02           3.41 ± 0.00
 
-# Test topics and test files; means and standard deviations, rounded up, over three
-# seeds, which decide the windows and the first weights of LoRA. The base is the same
-# for all. What follows was tried with another base and three other seeds, too; that run
-# is not shown.
+# Test topics and test files; means and standard deviations over three seeds, which
+# decide the windows and the first weights of LoRA. The base is the same for all. What
+# follows was tried with another base and three other seeds, too; that run is not shown.
 
 # More rank brings more, and none of these brings as much as the matrices as a whole:
 # LoRA learns less. (The larger part of what rank 4 lacks to all weights is no matter of
@@ -465,7 +464,8 @@ for name, shares in kept.items():
 gap = new["scattered weights"] - new["LoRA, rank 4"]
 assert gap.mean() < 0.02
 assert mean["query and value, rank 19"] > mean["LoRA, rank 4"] + 0.04
-assert abs(mean["biases of the logits"] - mean["LoRA, rank 1"]) < 0.1
+assert mean["biases of the logits"] < mean["LoRA, rank 1"] + 0.03
+assert mean["rank 4 and biases"] < mean["LoRA, rank 4"] - 0.03
 assert mean["rank 4 and biases"] < mean["all matrices"] + 0.03
 
 # Few directions do carry more than their share. On average over the matrices, 17 of 64
@@ -614,10 +614,10 @@ assert whole_model.mean() > before + 0.1
 # It steers what is there:
 
 # LoRA of rank 4 brings a blank model from 4.86 to 4.76 ± 0.02 bits a byte. The trained
-# base stood at 3.42 before it had seen a single help text. It is not a matter of rank.
-# The matrices read the tokens' vectors, and the guesses are made with the same vectors;
-# with LoRA these stay as they were drawn. Let them learn beside LoRA of the same rank,
-# and it comes to 3.51 ± 0.04, further than all weights together, at 3.91 ± 0.08. So
+# base stood at 3.42 before it had seen a single help text. The matrices read the
+# tokens' vectors, and the guesses are made with the same vectors; with LoRA these stay
+# as they were drawn. Let them learn beside LoRA of the same rank, and it comes to 3.51
+# ± 0.04, further than all weights together at a quarter of the rate, 3.91 ± 0.08. So
 # what a blank model lacks first lies outside the matrices, where LoRA does not reach.
 
 # And even all weights, taught in this way, stay behind the base that nobody has taught:

@@ -62,7 +62,7 @@ def rnn_cell(
     """
     from_input = linear(x, weight_ih, bias_ih)
     from_state = linear(h, weight_hh, bias_hh)
-    return tanh(from_input + from_state)
+    return rnn_state(from_input, from_state, h)
 
 
 def rnn_state(from_input: Tensor, from_state: Tensor, _: Tensor) -> Tensor:
@@ -221,7 +221,8 @@ def unroll(
     state : Tensor or pair of Tensor
         The state before the first step.
     alive : Tensor, optional
-        Which positions are read. The others, padding, leave the state as it is.
+        Which positions are read. The others, padding, leave the state as it is; what
+        stands there must be finite.
     backward : bool
         Read from the last position to the first.
 
@@ -378,7 +379,7 @@ class Recurrent(nn.Module, Generic[State]):
     def _split(
         self, name: str, x: Tensor
     ) -> tuple[Tensor, Callable[[Tensor, State], State]]:
-        """Part a cell: what needs no state is one product for all positions."""
+        """Split a cell: the input's part, for all positions at once, and the state's."""
         weight_ih, weight_hh, bias_ih, bias_hh = (
             getattr(self, weight + name) for weight in _WEIGHTS
         )

@@ -379,7 +379,7 @@ class Recurrent(nn.Module, Generic[State]):
     def _split(
         self, name: str, x: Tensor
     ) -> tuple[Tensor, Callable[[Tensor, State], State]]:
-        """Split a cell: the input's part, for all positions at once, and the state's."""
+        """Split a cell: the input's part, for all positions, and the state's."""
         weight_ih, weight_hh, bias_ih, bias_hh = (
             getattr(self, weight + name) for weight in _WEIGHTS
         )

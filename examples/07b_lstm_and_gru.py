@@ -77,7 +77,8 @@ from transformer_path.workshop.trials import best, trials
 # The lines of the package: transformer_path.sequences.recurrent.lstm_state
 
 # The three gates and the candidate are four layers side by side, so one matrix of 4F
-# rows makes the sums of all of them from the input, another from the state:
+# rows makes the sums of all of them from the input, `from_input`, and another those
+# from the state, `from_state`. (The GRU's have 3F rows.)
 
 # The lines of the package: transformer_path.sequences.recurrent.lstm_gates
 
@@ -303,13 +304,13 @@ note(
 
 # After 250 steps the GRUs, as torch draws them, have errors below 0.02, the plain
 # networks one of 0.17 on average, though they have more parameters, and the GRUs with
-# blind gates one of 0.17. Each has the better of two rates. To keep a part of the state
-# is not enough here, in as many steps: the networks that learn have gates that move
-# with what is read.
+# blind gates one of 0.17. Each has the better of two rates, the blind ones also the
+# better of two starts. To keep a part of the state is not enough here, in as many
+# steps: the networks that learn have gates that move with what is read.
 
 # An LSTM was tried on this task with twice the steps, at one rate; of three networks
-# one learned it (that run is not shown). That is no verdict, for nothing was tuned. On
-# MNIST-1D both are.
+# one learned it (that run is not shown). That is no verdict, for its rate was not
+# chosen. On MNIST-1D the rates of both are.
 
 
 # Watch it read

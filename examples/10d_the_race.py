@@ -302,8 +302,9 @@ for name, build in networks.items():
 # Look once more at the figure. Up to seven digits most sentences are right; at eight,
 # few: 1.0 ± 1.6% and 8.6 ± 8.6%. Stop 9c has a suspect for the transformer: sentences
 # get longer, and attention knows only the positions of its training. But the GRU has no
-# positions, and falls as low. So first look at what they write. Here are two wrong
-# sentences of each: first what was asked for, and behind the arrow what was written.
+# positions, and falls at least as low. So first look at what they write. Here are two
+# wrong sentences of each: first what was asked for, and behind the arrow what was
+# written.
 
 x, y = test[8]
 for name in networks:

@@ -163,10 +163,10 @@ assert moved.tolist() == [False] * 9 + [True] * 7
 # ==============
 
 # The text is the source of Python's library: of its training files every second, of the
-# validation files every sixth, of the test files every sixteenth. It is cut into 513
-# tokens; the merges are learned from every eighth training file. That is a small
-# vocabulary, for a short training: the readout computes a number for every token at
-# every position. Between two files stands the special token that ends a text.
+# validation files every sixth, of the test files every sixteenth. It is cut into tokens
+# from a vocabulary of 513, a small one, for a short training: the readout computes a
+# number for every token at every position. The merges are learned from every eighth
+# training file. Between two files stands the special token that ends a text.
 
 texts = files()
 parts = [texts.train[::2], texts.validation[::6], texts.test[::16]]  # some of the files
@@ -297,8 +297,8 @@ note(
     gpt=plus_minus(found["GPT"]),
     packed=f"{packed:.2f}",
     all_tokens=f"{len(train) / 1e6:.1f}",
-    least=f"{min(STEPS.values()) * 512 / 1e6:.1f}",
-    most=f"{max(STEPS.values()) * 512 / 1e6:.1f}",
+    least=f"{min(STEPS.values()) * 512 / 1e6:.2f}",
+    most=f"{max(STEPS.values()) * 512 / 1e6:.2f}",
     time_each=f"{np.mean(list(used.values())):.0f}",
     time_ratio=f"{time_all:.1f}",
 )

@@ -277,8 +277,8 @@ for ours, theirs in zip(pixels.parameters(), other.parameters()):
 # The last figure has more to say. With one token, a patch as large as the image, the
 # transformer is little more than an MLP, and does as well: 98.3 ± 0.3%. With 16 tokens
 # it falls to 95.7 ± 1.1%. Not because it could not fit: on average over the seeds each
-# kind has more than 97% of its training images right. Is it the number of steps? In
-# part: with twice as many it comes to 97% (two seeds), which is not above the CNN. The
+# kind has more than 97% of its training images right. Is it the number of steps? For
+# the larger part: with twice as many it comes to 97% (two seeds), near the others. The
 # 1,097 images can be learned by heart; what they leave open, each network fills in in
 # its own way.
 
@@ -299,7 +299,8 @@ for _, network in models["ViT, 16 tokens"]:
 beside, farther = torch.tensor(alike).mT  # (5,) each
 
 assert beside.mean() < farther.mean()
-assert right["ViT, 16 tokens"].mean() < longer.mean() < right["CNN"].mean() + 0.005
+sixteen, four = (right[f"ViT, {n} tokens"].mean() for n in (16, 4))
+assert longer.mean() > (sixteen + four) / 2
 note(
     beside=plus_minus(beside),
     farther=plus_minus(farther),
@@ -319,9 +320,9 @@ note(
 # one pixel in each direction: data augmentation. And to see what becomes of the
 # comparison when there is less to learn from, train once more on the first 100 images
 # only. (Three seeds each, for the networks from above all five; mean and standard
-# deviation. 150 steps for the 100 images, and 300, somewhat more, where images move.
-# All rates are chosen again, for each network and task, from those above; for moved
-# images by moved validation images.)
+# deviation. 150 steps for the 100 images, and 300, more than the 240 above, where
+# images move. All rates are chosen again, for each network and task, from those above;
+# for moved images by moved validation images.)
 
 def cut_out(x, down, right):
     """Move images with a border of zeros around them; one pair of numbers each."""
@@ -360,24 +361,24 @@ assert table["CNN"][1].mean() > max(
 )
 assert all(0.4 < table[n][1].mean() < 0.55 for n in ("MLP", "ViT, 4 tokens"))
 assert all(table[n][2].min() > table[n][1].max() + 0.2 for n in table)
-assert gaps[0] > 0.08 and gaps[1] < gaps[0] * 2 / 3
+assert gaps[0] > 0.08 and gaps[1] < gaps[0] / 2
 few = {name: numbers[0].mean() for name, numbers in table.items()}
 assert max(few["CNN"], few["ViT, 4 tokens"]) < few["MLP"] - 0.01
 for name, numbers in zip(("mlp", "cnn", "vit"), table.values()):
     cells = dict(zip(("few", "unseen", "seen"), numbers))
     note(**{f"{name}_{cell}": f"{spread(found)}%" for cell, found in cells.items()})
-note(gap_unseen=f"{100 * gaps[0]:.0f}")
+note(gap_unseen=f"{100 * gaps[0]:.0f}", gap_seen=f"{100 * gaps[1]:.0f}")
 
 #                    100 images   moved by a pixel  moved, and trained with moves
 #     MLP            91.4 ± 0.8%  49.1 ± 1.9%       94.3 ± 0.3%
 #     CNN            89.0 ± 1.8%  62.6 ± 3.9%       95.1 ± 1.2%
 #     ViT, 4 tokens  86.8 ± 1.3%  47.7 ± 2.1%       90.0 ± 0.9%
 
-# Between CNN and transformer lay about 15 points on moved images; after seeing moves in
-# training it is smaller by at least a third. Much of what one has by construction, the
-# other has learned, from the same 1,097 images and one sentence of ours about them. And
-# with 100 images the transformer is behind the MLP, with which it was level before; but
-# so is the CNN, about as far. At this size the lack of a bias does not explain it.
+# The gap between CNN and transformer was about 15 points on moved images; after seeing
+# moves in training it is about 4. Much of what one has by construction, the other has
+# learned, from the same 1,097 images and one sentence of ours about them. And with 100
+# images the transformer is behind the MLP, with which it was level before; but so is
+# the CNN, about as far. At this size the lack of a bias does not explain it.
 # Dosovitskiy et al. (2021) compared transformers and convolutions on photographs.
 # Trained on a mid-sized collection, their transformer stayed a few points below
 # convolutional networks of its size; pretrained on a far larger one, it did as well or
@@ -387,7 +388,7 @@ note(gap_unseen=f"{100 * gaps[0]:.0f}")
 # Where it fails
 # ==============
 
-# 16 tokens are read worse than 4, and cost more:
+# In as many steps 16 tokens are read worse than 4, and cost more:
 
 # Cut into 16 tokens, the digits are read worse than cut into 4: 95.7 ± 1.1% against
 # 97.9 ± 0.6%, by a network of exactly as many parameters and in as many steps. And it

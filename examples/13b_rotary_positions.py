@@ -338,7 +338,7 @@ assert min(before["RoPE"]) > 2 * max(before["small table"] + before["nothing"])
 # Tell both. If RoPE's lead is that it knows the token before, then little of it may be
 # left where everyone is told. As on stop 11b, a second table of vectors describes the
 # token before, and is added. (A control there had the same table for the token itself,
-# and gained little by it.)
+# and gained less than half as much.)
 
 # Fewer positions. If the table's trouble is that it must learn the same question for
 # every position, then it must do better with eight positions in place of 64, when each

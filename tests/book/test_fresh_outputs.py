@@ -64,6 +64,8 @@ def test_only_the_pages_that_import_a_changed_module_run(book):
 def test_what_a_package_says_of_itself_runs_no_page(built):
     built.write("src/tiny/__init__.py", '"""Numbers."""')
     assert built.build().ran == set()
+    built.change("src/tiny/__init__.py", "Numbers", "A few numbers")
+    assert built.build().ran == set()
     built.write("src/tiny/__init__.py", '"""Numbers."""\nimport math')
     assert built.build().ran == {"middle", "other"}
 

@@ -5,6 +5,7 @@ browser the tests skip and say so; with ``CI=true`` they fail instead.
 """
 
 import os
+import re
 import shutil
 import threading
 from dataclasses import dataclass, field
@@ -28,15 +29,27 @@ FLAGS = [
 
 
 def pytest_generate_tests(metafunc):
-    """Run a test that asks for ``name`` on every page, for ``some_page`` on some."""
-    pages = sorted(p.relative_to(BOOK).as_posix() for p in BOOK.rglob("*.html"))
-    pages = [p for p in pages if not p.startswith(("_", "genindex", "py-modindex"))]
-    pages = pages or ["index.html"]
+    """Run a test that asks for ``name`` on every page of the book.
+
+    One that asks for ``some_page`` runs on a page of each folder and set of scripts.
+    """
     if "name" in metafunc.fixturenames:
-        metafunc.parametrize("name", pages)
+        metafunc.parametrize("name", pages() or ["index.html"])
     if "some_page" in metafunc.fixturenames:
-        some = sorted({"index.html", *pages[::5]})
-        metafunc.parametrize("some_page", some)
+        kinds = {(Path(page).parent, scripts(page)): page for page in pages()}
+        metafunc.parametrize("some_page", sorted(kinds.values()) or ["index.html"])
+
+
+def pages() -> list[str]:
+    """Name the pages of the book."""
+    found = sorted(p.relative_to(BOOK).as_posix() for p in BOOK.rglob("*.html"))
+    return [p for p in found if not p.startswith(("_", "genindex", "py-modindex"))]
+
+
+def scripts(page: str) -> frozenset[str]:
+    """Name the scripts that a page loads."""
+    found = re.findall(r'<script[^>]* src="([^"?]+)', (BOOK / page).read_text())
+    return frozenset(Path(script).name for script in found)
 
 
 def lacking(reason: str) -> None:

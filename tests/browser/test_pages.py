@@ -177,7 +177,7 @@ def inaccessible(tab, theme):
 
 
 def test_a_page_is_complete_from_disk(visit, book, some_page):
-    """Some pages will do: what they load is alike, and links are checked elsewhere."""
+    """One page of each set of scripts will do: the others load the same."""
     tab = visit((book / some_page).as_uri())
     tab.wait_for_load_state("networkidle")
     assert tab.heard.complaints == []

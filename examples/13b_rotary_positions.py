@@ -381,8 +381,8 @@ assert gain_8 > max(gain_64, 0) + 0.02
 
 # The suspicion has survived both. Told the token before, the model without positions is
 # 0.4 bits better, and RoPE's lead over it shrinks from 0.19 to 0.05 (in one run of
-# each). And with eight positions the small table is 0.09 bits better than none, where
-# with 64 it was +0.01.
+# each). And with eight positions the small table is 0.09 bits better than none; with 64
+# the difference was +0.01.
 
 # RoPE is not the only way to have both. Another is one learned number for each
 # distance, added to the scores, as on stop 9c. (For the last eight distances, at the

@@ -298,25 +298,21 @@ shares = {
 # 32 units 0.024 was better than 0.012 and 0.048. For the others 0.012 and 0.024
 # differed by less than the seeds do; they got 0.012.
 
-def interval(values):
-    """A mean and its 95% interval, over five seeds."""
-    return f"{np.mean(values):.3f} ± {2.78 * np.std(values, ddof=1) / 5**0.5:.3f}"
-
-
 gain = found["32 units"] - found["2 of 16 experts"]
 gain_all = found["32 units"][:3] - found["256 units"]
 cost = found["left alone"] - found["2 of 16 experts"]
-assert -0.01 < gain.mean() < 0.6 * gain_all.mean()
-assert abs(cost.mean()) < gain_all.mean() / 2
+half = 2.78 * gain.std(ddof=1) / 5**0.5  # of the 95% interval, five seeds
+assert -0.015 < gain.mean() < gain_all.mean() / 2
+assert gain.mean() + half < gain_all.mean()
+assert abs(cost.mean()) < gain_all.mean() / 3
 note(
     vocabulary=f"{V}",
     bits_small=plus_minus(found["32 units"], 2),
     bits_mixture=plus_minus(found["2 of 16 experts"], 2),
     bits_large=plus_minus(found["256 units"], 2),
     bits_alone=plus_minus(found["left alone"], 2),
-    gain=interval(gain),
+    gain=f"{gain.mean():.2f} ± {half:.2f}".replace("-", "−"),
     gain_all=plus_minus(gain_all, 2),
-    cost=interval(cost).replace("-", "−"),
 )
 
 # - 32 units: 3,072; 3,072; 2.48 ± 0.02
@@ -326,9 +322,8 @@ note(
 
 # (Mean and standard deviation over the seeds: five each, and three of the last.)
 # Networks of one seed read the same batches, so a gain is the mean of differences seed
-# by seed. That of the mixture comes with its 95% interval: it includes 0, so other
-# seeds may say that it gains a little more, or that it loses. A network in which each
-# token meets all the weights gains far more.
+# by seed. That of the mixture comes with its 95% interval: a little, or nothing. Even
+# its upper end is below what a network gains in which each token meets all the weights.
 
 def n_weights(layer):
     return sum(p.numel() for p in layer.parameters())
@@ -373,18 +368,17 @@ def unasked(log, row=-1):
 
 
 alone, balanced = (of_two(shares[name]) for name in ("left alone", "balanced"))
-assert alone[0].max() < 0.3 and alone[1].mean() > 0.6 > alone[-1].mean()
-assert (
-    unasked(shares["left alone"], 1).mean() > unasked(shares["left alone"]).mean() + 2
-)
-assert (unasked(shares["left alone"]) > 0).all()
+start, early, late = (alone[n].mean() for n in (0, 1, -1))
+assert start + 0.15 < late < early - 0.1
+early_dead, dead = (unasked(shares["left alone"], n) for n in (1, -1))
+assert early_dead.mean() - 2 > dead.mean() > 1
 assert unasked(shares["balanced"]).max() == 0 and balanced[-1].max() < 0.3
 note(
-    two_start=f"{100 * alone[0].mean():.0f}%",
-    two_early=f"{100 * alone[1].mean():.0f}%",
-    two_end=f"{100 * alone[-1].mean():.0f}%",
+    two_start=f"{100 * start:.0f}%",
+    two_early=f"{100 * early:.0f}%",
+    two_end=f"{100 * late:.0f}%",
     two_balanced=f"{100 * balanced[-1].mean():.0f}%",
-    dead=plus_minus(unasked(shares["left alone"]), 0),
+    dead=plus_minus(dead, 0),
 )
 
 # If all were asked alike, any two would get an eighth of the choices. At the start the
@@ -392,8 +386,8 @@ note(
 # asked come back. But at the end 3 ± 1 of the 16 get less than a tenth of an even share
 # (mean and standard deviation over seeds): weights that were paid for in memory, and
 # are hardly used. With balancing it is none, and the two most asked get 19%. In bits
-# there is nothing to be seen of it, in so short a training: left alone minus balanced
-# is 0.019 ± 0.017 (95% interval of the mean, five seeds).
+# there is little to be seen of it, in so short a training: left alone and balanced
+# differ by less than a third of what all 256 units bring.
 
 
 # Whose fault is it?
@@ -424,8 +418,9 @@ for name, rows_of in rows.items():
     two, apart = of_two(rows_of), of_two(rows_of, 2)
     alike = torch.stack([row[1] for row in rows_of])
     at_160[name] = two[4].mean()
-    assert two[1].mean() > 0.6 and apart[1].mean() < 0.36 and apart[0].mean() < 0.3
-    assert alike[0].max() < 0.1 and alike[1].min() > 0.7 and alike[4].max() < 0.55
+    rush = two[1].mean() - start
+    assert rush > 0.35 and apart[1].mean() - start < rush / 2
+    assert alike[0].max() < 0.1 and alike[1].mean() > 0.7 and alike[4].mean() < 0.55
     note(
         **{f"{name}_40": f"{100 * two[1].mean():.0f}%"},
         **{f"{name}_160": f"{100 * at_160[name]:.0f}%"},
@@ -433,7 +428,8 @@ for name, rows_of in rows.items():
         **{f"alike_{name}_40": f"{alike[1].mean():.1f}"},
         **{f"alike_{name}_160": f"{alike[4].mean():.1f}"},
     )
-assert min(at_160["all"], at_160["experts"]) > at_160["router"] + 0.05
+assert at_160["router"] < of_two(cleared["router"])[1].mean() - 0.15
+assert min(at_160["all"], at_160["experts"]) > at_160["router"] > start
 
 # - all learn: 86%; 57%; 0.9; 0.2; 28%
 # - the experts do not: 81%; 56%; 0.9; 0.4; 27%
@@ -443,15 +439,16 @@ assert min(at_160["all"], at_160["experts"]) > at_160["router"] + 0.05
 # needs neither experts that improve nor a router that learns to prefer them. A router
 # that does not move changes its choices only if what it reads changes. And it does. The
 # mean cosine of the angle between two of the vectors that it reads is below 0.1 at the
-# start. After 40 steps almost all point the same way, and whoever they choose, they
+# start. After 40 steps most point much the same way, and whoever they choose, they
 # choose alike. If that is the cause, it can be taken away: subtract from each vector
 # the mean of all, and ask the same routers again, after the same 40 steps. That is the
-# last column. It is not far above the 20% of the start.
+# last column, and most of the rush is gone: the start had 20%.
 
 # Later the vectors part again. Then the router that did not learn spreads the choices
-# by itself, and the one that learns keeps a part of its preference, whether the experts
-# learn or not. What the favoured experts have learned may matter in larger networks,
-# and over longer times. Here it is not needed to explain what we see.
+# again, though not so evenly as at the start. One that learns keeps more of its
+# preference, whether the experts learn or not. What the favoured experts have learned
+# may matter in larger networks, and over longer times. Here it is not needed to explain
+# what we see.
 
 
 # What does an expert know?
@@ -561,9 +558,9 @@ script.keep(pair)
 same, other = ("random", "2 of 16 experts"), ("random", "32 units")
 for group in groups:
     added = table["learned", group] - table[same, group]
-    assert abs(added.mean()) < 0.08
+    assert 0 < added.mean() < 0.08
     for control in (same, other):
-        assert table[control, group].mean() > 0.6 * table["learned", group].mean()
+        assert table[control, group].mean() > 0.5 * table["learned", group].mean()
         assert table[control, group].min() > 5 * table["shuffled", group].max()
     note(**{f"added_{group}": plus_minus(100 * added, 0)})
 for name, row in {"learned": "learned", "random": same, "other": other}.items():

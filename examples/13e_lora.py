@@ -240,8 +240,9 @@ class Biased(nn.Module):
 
 # The rate of each was chosen on validation topics, on average over three seeds, from
 # another base, which had read twice as much of the library: of rates about a factor of
-# two apart, the best, and where two were level, the lower. Gently means a rate that is
-# too low on purpose, for a question that comes later.
+# two apart, the best, and where two were level, the lower. (On a third base twice the
+# rate was a little better for ranks 4 and 16. The order stayed; that run is not shown.)
+# Gently means a rate that is too low on purpose, for a question that comes later.
 
 everything = partial(only, learns=lambda _: True)
 ARMS = {  # what is done to a model, and the learning rate
@@ -319,15 +320,13 @@ for short, arm in SHORT.items():
 gain = {arm: before - bits for arm, bits in new.items()}
 lost = {arm: bits - old_before for arm, bits in old.items()}
 mean = {arm: bits.mean() for arm, bits in new.items()}
-for more, less in (
-    ("all weights", "all matrices"),
-    ("all matrices", "LoRA, rank 16"),
-    ("LoRA, rank 16", "LoRA, rank 4"),
-    ("LoRA, rank 4", "LoRA, rank 1"),
-):
-    assert mean[more] < mean[less], (more, less)
+order = ["LoRA, rank 16", "LoRA, rank 4", "LoRA, rank 1"]
+assert mean["all weights"] < mean["all matrices"] < mean["LoRA, rank 16"] + 0.01
+assert mean["LoRA, rank 16"] < mean["all matrices"] + 0.05
+assert mean["all matrices"] < mean["LoRA, rank 4"] - 0.02
+assert sorted(order, key=mean.get) == order
 beyond_rank = mean["all matrices"] - mean["all weights"]
-assert beyond_rank > mean["LoRA, rank 4"] - mean["all matrices"] + 0.05
+assert beyond_rank > mean["LoRA, rank 4"] - mean["all matrices"]
 assert max(new["LoRA, rank 1"]) < before - 0.05
 assert f"{learning['LoRA, rank 4'] / learning['all weights']:.0%}" == "7%"
 note(
@@ -348,10 +347,11 @@ note(
 
 # Test topics and test files; means and standard deviations over three seeds, which
 # decide the windows and the first weights of LoRA. The base is the same for all. What
-# follows was tried with another base and three other seeds, too; that run is not shown.
+# follows was tried with three other bases, and three other seeds for each, too; those
+# runs are not shown.
 
-# More rank brings more, and none of these brings as much as the matrices as a whole:
-# LoRA learns less. (The larger part of what rank 4 lacks to all weights is no matter of
+# More rank brings more. Rank 16 comes close to the matrices as a whole; rank 4 and rank
+# 1 learn less. (The larger part of what rank 4 lacks to all weights is no matter of
 # rank: the matrices as a whole lack it, too.) But for its size it learns much. Why?
 
 
@@ -415,6 +415,21 @@ def holding(change, share=0.9):
     return int((strength.cumsum(0) < share * strength.sum()).sum()) + 1
 
 
+@torch.no_grad()
+def alike(model, other):
+    """Average the cosine between the best four directions of two models' changes."""
+    cosines = [
+        F.cosine_similarity(
+            best(one - mine, 4).flatten(), best(two - mine, 4).flatten(), dim=0
+        )
+        for (name, mine), one, two in zip(
+            base.named_parameters(), model.parameters(), other.parameters(), strict=True
+        )
+        if name.startswith("layers") and "norm" not in name
+    ]
+    return torch.stack(cosines).mean().item()
+
+
 changes = [
     (theirs - mine).detach()
     for model in whole
@@ -427,46 +442,41 @@ shuffled = [
 ]
 held = np.mean([holding(w) for w in changes])
 held_shuffled = np.mean([holding(w) for w in shuffled])
-thin_models = [
-    dict(merge(deepcopy(m)).named_parameters()) for m in models["LoRA, rank 4"]
-]
-cosines = [
-    F.cosine_similarity(
-        best(theirs - mine, 4).flatten(), (thin[name] - mine).flatten(), dim=0
-    ).item()
-    for model, thin in zip(whole, thin_models, strict=True)
-    for (name, mine), theirs in zip(base.named_parameters(), model.parameters())
-    if theirs.requires_grad
-]
+thin = [merge(deepcopy(model)) for model in models["LoRA, rank 4"]]
+near = np.mean([alike(*pair) for pair in zip(whole, thin, strict=True)])
+near_whole = np.mean([alike(*pair) for pair in zip(whole, whole[1:] + whole[:1])])
 longer = np.array([with_part(m, lambda W, r: 1.5 * best(W, r), 4) for m in whole])
 kept = {
     name: (before - bits) / (before - new["all matrices"])[:, None]
     for name, bits in {**cuts, "lora": trained}.items()
 }  # (3 seeds, 3 ranks)
-assert 12 < held < 0.75 * held_shuffled
+assert 2 * 4 < held < 0.75 * held_shuffled
 low, middle, high = (
     {name: part[:, n] for name, part in kept.items()} for n in range(3)
 )
-assert min(low["lora"]) > max(low["best"]) + 0.1
-assert min(middle["lora"]) > max(middle["best"]) + 0.02
+assert low["lora"].mean() > max(low[cut].mean() for cut in cuts) + 0.1
+assert middle["lora"].mean() > middle["best"].mean() + 0.05
 assert min(middle["best"]) > max(middle["drawn"]) + 0.2 and middle["best"].mean() < 0.75
-assert np.mean(cosines) < 0.4
+assert near < 0.75 * near_whole
 assert longer.mean() > cuts["best"][:, 1].mean()
-assert middle["largest"].mean() > middle["best"].mean() - 0.05
-assert high["lora"].mean() < high["best"].mean() + 0.04
+assert middle["largest"].mean() > middle["best"].mean()
+assert abs(high["lora"].mean() - high["best"].mean()) < 0.12
 note(
     held=f"{held:.0f}",
     held_shuffled=f"{held_shuffled:.0f}",
-    cosine=f"{np.mean(cosines):.1f}",
+    cosine=f"{near:.1f}",
+    cosine_whole=f"{near_whole:.1f}",
 )
 for name, shares in kept.items():
     note(**{f"kept_{name}_{r}": percent(s) for r, s in zip(ranks, shares.T)})
 gap = new["scattered weights"] - new["LoRA, rank 4"]
 assert gap.mean() < 0.02
-assert mean["query and value, rank 19"] > mean["LoRA, rank 4"] + 0.04
-assert mean["biases of the logits"] < mean["LoRA, rank 1"] + 0.03
+assert mean["query and value, rank 19"] > mean["LoRA, rank 4"] + 0.02
+assert mean["biases of the logits"] < mean["LoRA, rank 1"] + 0.01
 assert mean["rank 4 and biases"] < mean["LoRA, rank 4"] - 0.03
 assert mean["rank 4 and biases"] < mean["all matrices"] + 0.03
+parts = gain["LoRA, rank 4"] + gain["biases of the logits"]
+assert gain["rank 4 and biases"].mean() < parts.mean() - 0.02
 
 # Few directions do carry more than their share. On average over the matrices, 17 of 64
 # directions hold 90% of the squared length of a change; shuffle its entries, and it
@@ -475,9 +485,10 @@ assert mean["rank 4 and biases"] < mean["all matrices"] + 0.03
 # 2%, of rank 1 49% ± 2%. Is the best part only too short, once the rest is cut off? One
 # and a half times as long, it brings back less. So LoRA does not find the best part of
 # what the whole matrices change. It finds another change: the cosine between the two is
-# 0.2 on average. With rank 16 it is no longer ahead. So both voices above can be right:
-# what changes when all may change is not of low rank, and yet a change of low rank does
-# much of the work.
+# 0.2 on average. Between the best four of two such whole changes it is 0.4, though
+# these have read other windows. With rank 16 the two are close. So both voices above
+# can be right: what changes when all may change is not of low rank, and yet a change of
+# low rank does much of the work.
 
 # Now the rival. Perhaps it is not the rank that matters, and any few numbers would do.
 # The largest entries of the whole change, as many as LoRA of rank 4 has weights, bring
@@ -521,10 +532,10 @@ assert mean["rank 4 and biases"] < mean["all matrices"] + 0.03
 #     all matrices                         0.19 ± 0.01      0.13 ± 0.02
 #     all matrices, a quarter of the rate  0.15 ± 0.01      0.05 ± 0.01
 
-# Standard deviations over three seeds. Compare the second row with the last: about the
-# same gain, and the matrices as a whole lose no more than LoRA. So it is not the low
-# rank that keeps the code. At its best rate LoRA forgets less than all weights do at
-# theirs, and learns less; at an equal gain nothing speaks for it here.
+# Compare the second row with the last: about the same gain, and the matrices as a whole
+# lose no more than LoRA. So it is not the low rank that keeps the code. At its best
+# rate LoRA forgets less than all weights do at theirs, and learns less; at an equal
+# gain nothing speaks for it here.
 
 for short, arm in SHORT.items():
     note(**{f"gained_{short}": plus_minus(gain[arm])})
@@ -573,9 +584,6 @@ note(
 # page. For each matrix, full training takes three products: forwards, and backwards to
 # its input and to its weights. LoRA saves the third, and adds small ones of its own.
 # What it saves is memory, and the file: a text is kept in 9,664 numbers.
-
-# And once it is merged, it costs nothing: the model has the matrices that it always
-# had.
 
 
 # Where it fails

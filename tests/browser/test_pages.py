@@ -10,9 +10,8 @@ pytestmark = [pytest.mark.book, pytest.mark.browser]
 THEMES = ["light", "dark"]
 PHONE = 390
 
-# Most of a page's elements are words of code, and axe measures the contrast of each:
-# keep one of every colour on every ground, more than twice as fast, and none missed.
-# Words within words come last, so they go first.
+# Most of a page's elements are words of code: keep one of every colour on every ground,
+# and axe has less than half to do. Words within words come last, so they go first.
 THIN = """
 () => {
   const seen = new Set();
@@ -25,6 +24,30 @@ THIN = """
       token.replaceWith(token.textContent);
     seen.add(kind);
   }
+}
+"""
+
+# Words of which axe is to measure the contrast, its longest work: three of each colour,
+# size and weight on each ground, of those that can be seen.
+PAINTS = """
+() => {
+  const kind = (e) => {
+    const { color, fontSize, fontWeight } = getComputedStyle(e);
+    const all = [color, fontSize, fontWeight];
+    for (let p = e; p; p = p.parentElement) {
+      const { backgroundColor, backgroundImage, opacity } = getComputedStyle(p);
+      all.push(backgroundColor, backgroundImage, opacity);
+    }
+    return all.filter((x) => !["rgba(0, 0, 0, 0)", "none", "1"].includes(x)).join();
+  };
+  const shown = (e) => e.checkVisibility({ visibilityProperty: true })
+    && e.getBoundingClientRect().width > 1;
+  const written = (e) => e.matches("input, select, textarea")
+    || [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
+  const found = {};
+  for (const e of document.querySelectorAll("body *"))
+    if (written(e) && shown(e)) (found[kind(e)] ??= []).push(e);
+  return Object.values(found).flatMap((alike) => alike.slice(0, 3));
 }
 """
 
@@ -155,21 +178,32 @@ def test_a_page_serves_its_reader(visit, site, name):
     tab.set_viewport_size({"width": 1280, "height": 900})
     tab.evaluate(THIN)
     tab.evaluate(AXE_SCRIPT)
+    assert inaccessible(tab) == set()
     for theme in THEMES:
         repaint(tab, color_scheme=theme)
-        assert inaccessible(tab, theme) == set()
+        assert faint(tab) == set(), theme
     tab.add_style_tag(content=".tp-frame {display: block !important}")
     for theme in THEMES:
         repaint(tab, color_scheme=theme)
         assert remaining(tab, UNREADABLE) == [], theme
 
 
-def inaccessible(tab, theme):
-    """Ask axe; a theme changes nothing but colours, so one is asked for the rest."""
-    rules = "" if theme == THEMES[0] else ", runOnly: ['color-contrast']"
-    found = tab.evaluate(f"axe.run({{resultTypes: ['violations']{rules}}})")
+def inaccessible(tab):
+    """Ask axe for all but the contrast, which alone depends on the theme."""
+    return violations(tab, "document", "rules: {'color-contrast': {enabled: false}}")
+
+
+def faint(tab):
+    """Ask axe for words that stand out too little."""
+    return violations(tab, f"({PAINTS})()", "runOnly: ['color-contrast']")
+
+
+def violations(tab, where, options):
+    found = tab.evaluate(
+        f"axe.run({where}, {{resultTypes: ['violations'], {options}}})"
+    )
     return {
-        f"{theme}: {violation['id']}: {node['html'][:160]}"
+        f"{violation['id']}: {node['html'][:160]}"
         for violation in found["violations"]
         if violation["impact"] in {"serious", "critical"}
         for node in violation["nodes"][:5]
@@ -189,6 +223,22 @@ def test_a_page_is_complete_from_disk(visit, book, some_page):
 def test_no_link_begins_at_a_servers_root(book, name):
     text = (book / name).read_text()
     assert re.findall(r'(?:href|src)="/.{,60}', text) == []
+
+
+def test_every_kind_of_faint_words_is_found(visit):
+    """The same colour on another ground, half seen, or smaller is of another kind."""
+    tab = visit("about:blank")
+    tab.set_content("""<body style="background: #fff; color: #595959">
+      <details><summary>more</summary><p>folded</p></details>
+      <p>good</p><p>good</p><p>good</p><p>good, <b>good</b></p><input value="good">
+      <p style="font-size: 30px; color: #888">large</p>
+      <p style="color: #888">small</p>
+      <div style="opacity: 0.5"><p>half seen</p></div>
+      <div style="background: #999"><p>on grey <i>and in it</i></p></div>
+      <input style="color: #ccc" value="pale">""")
+    tab.evaluate(AXE_SCRIPT)
+    found = {re.sub("<.*?>", "", words.partition(": ")[2]) for words in faint(tab)}
+    assert found == {"small", "half seen", "on grey and in it", "and in it", ""}
 
 
 def test_the_check_of_contrast_sees_what_is_faint(visit):

@@ -232,8 +232,8 @@ def compared(function, gain):
 at_one = {name: compared(function, 1.0) for name, function in functions.items()}
 pair = plots.SideBySide(
     "root mean squares by layer; forward ReLU falls steadily, tanh slowly to about a "
-    "tenth, the sigmoid falls to a half at once and stays; back the sigmoid falls most, ReLU less, tanh "
-    "little; dots on or near all lines"
+    "tenth, the sigmoid falls to a half at once and stays; back the sigmoid falls "
+    "most, ReLU less, tanh little; dots on or near all lines"
 )
 for side, (what, low) in enumerate((("weighted sums", 1e-6), ("gradient", 1e-20))):
     fig, ax = plots.figure(4.2, 3.1)

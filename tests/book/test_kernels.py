@@ -3,8 +3,11 @@
 import json
 import os
 import pwd
+import re
 import shutil
 import stat
+from pathlib import Path
+from tempfile import gettempdir
 from types import SimpleNamespace
 
 import pytest
@@ -18,6 +21,13 @@ MACHINE = page(
     "import builtins",
     "formats = get_ipython().config.InlineBackend.figure_formats",
     "print('debug', __debug__, 'poisoned', hasattr(builtins, 'poisoned'), *formats)",
+)
+CONNECTION = page(
+    "Connection",
+    "from pathlib import Path",
+    "from ipykernel.kernelapp import IPKernelApp",
+    "kernel = IPKernelApp.instance()",
+    "print('through', kernel.transport, Path(kernel.ip).parent.name)",
 )
 CLEAN = "debug True poisoned False svg"
 
@@ -63,6 +73,16 @@ def test_the_readers_environment_changes_no_output(book, tmp_path):
     # Nothing else is in the fingerprint, so a plain build would keep these outputs.
     book.change("docs/other.md", "assert 1 == 2", "assert 1 == 1")
     assert book.build().ran == {"other"}
+
+
+@pytest.mark.slow
+def test_a_kernel_is_reached_through_files_that_go_with_it(book):
+    """No other program can take them, as it may take a port."""
+    book.write("docs/other.md", CONNECTION)
+    book.change("docs/index.md", "Pasted {glue:text}`other.md::five:`.", "")
+    assert book.build().code == 0
+    (folder,) = re.findall(r"through ipc (\S+)", book.html("other.html"))
+    assert not (Path(gettempdir()) / folder).exists()
 
 
 @pytest.mark.slow

@@ -24,7 +24,7 @@ from book.board import leaderboard
 from book.figures import explorable, links, stepper, themed
 from book.forms import install, three
 from book.maths import font, mathml
-from book.outputs import checks, complete, fresh, progress, warm
+from book.outputs import checks, complete, connection, fresh, progress, warm
 from book.path import chapters, concepts, finished, glossary, header, maps, reading_time
 from book.reference import accessible, api_fields, citations, inventories
 
@@ -66,6 +66,7 @@ def _outputs(app: Sphinx) -> None:
     whole, reading, said = complete.Completeness(), fresh.Reading(), progress.Progress()
     app.connect("config-inited", fresh.find_source)
     app.connect("config-inited", checks.quieten)
+    app.connect("config-inited", connection.use_files)
     app.connect("builder-inited", whole.start, priority=900)
     app.connect("env-get-outdated", fresh.outdated)
     app.connect("env-get-outdated", whole.to_read)

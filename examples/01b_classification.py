@@ -217,7 +217,7 @@ script.keep(explorable)
 
 stepper = plots.Stepper("the weights of ten classes while they are learned")
 first_steps = {}
-for steps in [1, 3, 10, 30, 100, 300, 1000]:
+for steps in [1, 10, 100, 1000]:
     model = fit_softmax_regression(x, labels, 10, lr=1.0, steps=steps)
     right = (model(images.validation.x).argmax(1) == images.validation.y).float()
     first_steps[steps] = right.mean().item()
@@ -425,7 +425,7 @@ for ax, heard, said in zip(axes, fives(noise=1), fives(noise=0), strict=True):
 def learn(splits):
     """Choose the weight decay on validation; accuracy on training and test set."""
     models = [
-        fit_softmax_regression(*splits.train, 10, lr=1.0, steps=300, weight_decay=decay)
+        fit_softmax_regression(*splits.train, 10, lr=1.0, steps=150, weight_decay=decay)
         for decay in [0.0, 1e-3, 1e-2]
     ]
     best = max(models, key=lambda model: accuracy(model, splits.validation))
@@ -454,7 +454,7 @@ plots.dots(ax, tested, hollow=trained)
 plots.level(ax, x=10)
 ax.set(xlim=(0, 102), xlabel="accuracy, %")
 
-# On the digits 96.5 ± 0.4% (mean and standard deviation over the splits), on MNIST-1D
+# On the digits 95.5 ± 0.4% (mean and standard deviation over the splits), on MNIST-1D
 # 32.3 ± 0.6%. Guessing would give 10%.
 
 # For the leaderboard every architecture is measured under the same rules: the standard
@@ -467,8 +467,8 @@ def build(seed):
 
 
 def train(model, examples, seed, lr):
-    adamw = torch.optim.AdamW(model.parameters(), lr, weight_decay=0.0)
-    fit(model, minibatches(examples, 100, seed=seed), optimizer=adamw, steps=1500)
+    adamw = torch.optim.AdamW(model.parameters(), lr, weight_decay=0.0, fused=True)
+    fit(model, minibatches(examples, 100, seed=seed), optimizer=adamw, steps=600)
 
 
 row = measure("linear", build, train, [{"lr": 1e-2}, {"lr": 1e-3}], progress=False)
@@ -519,8 +519,8 @@ for seed in range(5):
     torch.manual_seed(seed)
     model = nn.Linear(40, 10)
     adam = torch.optim.Adam(model.parameters(), 0.1)
-    fading = torch.optim.lr_scheduler.LinearLR(adam, 1.0, 0.0, total_iters=800)
-    for _ in range(800):
+    fading = torch.optim.lr_scheduler.LinearLR(adam, 1.0, 0.0, total_iters=400)
+    for _ in range(400):
         right = model(series.train.x).softmax(1).gather(1, labels[:, None])
         adam.zero_grad()
         (-right.mean()).backward()
@@ -552,7 +552,7 @@ sizes = [500, 1000, 3500, 20_000]
 grown = []
 for n in sizes:
     part = Examples(more.x[:n], more.y[:n])
-    model = LogisticRegression(C=float("inf"), tol=1e-8, max_iter=5000)
+    model = LogisticRegression(C=float("inf"), tol=1e-8, solver="newton-cg")
     model.fit(part.x.double().numpy(), part.y.numpy())
     parts = [part, fresh]
     grown.append([model.score(part.x.double().numpy(), part.y) for part in parts])
@@ -587,7 +587,7 @@ for seed in range(3):
             values.split([3500, 1000]), torch.tensor(made.y).split([3500, 1000])
         )
         train_part, test_part = (Examples(*part) for part in parts)
-        model = fit_softmax_regression(*train_part, 10, lr=0.5, steps=300)
+        model = fit_softmax_regression(*train_part, 10, lr=1.0, steps=150)
         moved.append([accuracy(model, part) for part in (train_part, test_part)])
 moved = torch.tensor(moved).reshape(3, len(moves), 2)  # seeds, moves, training and test
 
@@ -620,8 +620,8 @@ plots.curves(ax, places, 100 * moved[:, :, 1], "linear", "test")
 pair = plots.SideBySide("weights of ten classes at 40 positions")
 still = make(4500, seed=0, max_shift=0)
 values = torch.tensor((still.x - still.x.mean()) / still.x.std()).float()
-rigid = fit_softmax_regression(values, torch.tensor(still.y), 10, lr=0.5, steps=300)
-loose = fit_softmax_regression(*series.train, 10, lr=0.5, steps=300)
+rigid = fit_softmax_regression(values, torch.tensor(still.y), 10, lr=1.0, steps=150)
+loose = fit_softmax_regression(*series.train, 10, lr=1.0, steps=150)
 for model, text in [
     (rigid, "Learned from shapes that stay: a pattern where the shape lies."),
     (

@@ -28,7 +28,7 @@ script.start()
 # and enter the network in the leaderboard. At the end we find out what it has been
 # blind to all along.
 
-from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -38,10 +38,10 @@ from transformer_path.networks.feedforward import MLP, descend
 from transformer_path.workshop import plots
 from transformer_path.workshop.batches import minibatches, stacked
 from transformer_path.workshop.datasets import Examples, mnist1d
-from transformer_path.workshop.ensembles import Several, each, padded
+from transformer_path.workshop.ensembles import Several, padded
 from transformer_path.workshop.leaderboard import PUBLISHED, enter, measure, spread
 from transformer_path.workshop.notes import note
-from transformer_path.workshop.repeats import accuracies, repeat
+from transformer_path.workshop.repeats import ON_CLASSES, accuracies, repeat
 from transformer_path.workshop.scores import classification_loss, validation
 from transformer_path.workshop.training import fit
 
@@ -147,28 +147,62 @@ note(memorised=f"{spread(memorised)}%", guessed=f"{spread(guessed)}%")
 # makes more, so we can see what more data would do. Train on 300, 1,000 and all 3,500
 # series, draw the line, and forecast how many it takes to get nine of ten right.
 
-pool = mnist1d(n_train=50_000).train
-fresh = Examples(pool.x[40_000:], pool.y[40_000:])  # for counting only
+pool = mnist1d(n_train=25_000).train  # the first 3,500 are ours
+fresh = Examples(pool.x[15_000:], pool.y[15_000:])  # for counting only
 
 
-def carry_over(n=3500, steps=1500, weight_decay=0.0, width=100):
-    """Accuracies on training and on fresh series, (3,) each."""
-    part = Examples(pool.x[:n], pool.y[:n])
-    options = {"steps": steps, "lr": 2.0, "weight_decay": weight_decay}
-    models, _ = repeat(partial(network, width=width), part, schedule=fade, **options)
-    known = Examples(part.x[:3500], part.y[:3500])
-    return accuracies(models, known), accuracies(models, fresh)
+class Setting(NamedTuple):
+    n: int = 3500  # training series
+    lr: float = 2.0
+    decay: float = 0.0  # see the next section
+    width: int = 100
+
+class Score(NamedTuple):
+    """Accuracies of three networks, (3,) each."""
+
+    seen: torch.Tensor
+    fresh: torch.Tensor
+    validation: torch.Tensor
 
 
-amounts = [300, 1000, 3500, 15_000, 40_000]
-budget = [400, 600, 1500, 2000, 3500]  # steps
-results = [carry_over(n, steps) for n, steps in zip(amounts, budget)]
-fitted, carried = (torch.stack(part, 1) for part in zip(*results))  # (3 seeds, 5)
+def first(n):
+    return Examples(pool.x[:n], pool.y[:n])
+
+
+def carry_over(settings, steps=1500):
+    """Three networks for each setting, all trained side by side; a score for each."""
+    rows = [(setting, seed) for setting in settings for seed in range(3)]
+    widest = max(setting.width for setting in settings)
+    narrow = [network(seed, setting.width) for setting, seed in rows]
+    models = Several([padded(model, network(width=widest)) for model in narrow])
+    batches = [minibatches(first(s.n), 100, seed=seed) for s, seed in rows]
+    rates = torch.tensor([setting.lr for setting, _ in rows])
+    decays = torch.tensor([setting.decay for setting, _ in rows])
+
+    def loss(models, batch):  # multiplied by a rate: as a step with that rate
+        squares = sum(w.square().flatten(1).sum(1) for w in models.parameters())
+        return rates * (ON_CLASSES(models, batch) + decays / 2 * squares)
+
+    sgd = torch.optim.SGD(models.parameters(), lr=1.0)
+    fit(models, stacked(batches), loss=loss, optimizer=sgd, steps=steps, schedule=fade)
+    members = iter(models.members())
+    scores = []
+    for setting in settings:
+        three = [next(members) for _ in range(3)]
+        counted = (first(min(setting.n, 3500)), fresh, data.validation)
+        scores.append(Score(*(accuracies(three, series) for series in counted)))
+    return scores
+
+amounts = [300, 1000, 3500, 15_000]
+results = carry_over([Setting(n) for n in amounts[:3]])
+results += carry_over([Setting(15_000)], steps=2000)
+fitted = torch.stack([score.seen for score in results], 1)  # (3 seeds, 4)
+carried = torch.stack([score.fresh for score in results], 1)
 line = np.polyfit(np.log10(amounts[:3]), carried[:, :3].mean(0), 1)
 
 fig, ax = plots.figure()
 ax.set(xscale="log", xlabel="training series", ylabel="accuracy")
-ax.set(xlim=(280, 40_000), ylim=(0, 1.05))
+ax.set(xlim=(280, 16_000), ylim=(0, 1.05))
 ax.set_xticks(amounts, [f"{n:,}" for n in amounts])
 ax.minorticks_off()
 plots.curves(ax, amounts, fitted, "ink", "training")
@@ -180,12 +214,12 @@ _ = ax.plot(reach, np.polyval(line, np.log10(reach)), **style)
 forecast = 10 ** ((0.9 - line[1]) / line[0])
 assert fitted.min() > 0.95 and 10_000 < forecast < 15_000
 assert (carried.diff(dim=1).min(0).values > 0.03).all()
-assert carried[:, 3].max() < 0.89 < 0.9 < carried[:, 4].min()
+assert 0.8 < carried[:, 3].min() and carried[:, 3].max() < 0.89
 assert np.polyval(line, np.log10(40_000)) > 1
 note(**{f"data_{n}": f"{spread(runs)}%" for n, runs in zip(amounts, carried.T)})
 
-# From 32.4 ± 0.9% with 300 series to 70.5 ± 1.1% with 3,500 and 92.3 ± 0.4% with
-# 40,000: the gap closes, slowly. There must be a cheaper way than data, and it is the
+# From 30.9 ± 0.2% with 300 series to 70.5 ± 1.1% with 3,500 and 86.0 ± 0.4% with
+# 15,000: the gap closes, slowly. There must be a cheaper way than data, and it is the
 # rest of this book.
 
 
@@ -204,43 +238,23 @@ note(**{f"data_{n}": f"{spread(runs)}%" for n, runs in zip(amounts, carried.T)})
 # units can memorise less. We try three decays and three widths. As narrow networks are
 # going to lose, they get a second learning rate to choose from.
 
-def side_by_side(settings):
-    """As ``carry_over``, for several learning rates, decays and widths at once."""
-    part = Examples(pool.x[:3500], pool.y[:3500])
-    seeds = [*range(3)] * len(settings)
-    rows = [setting for setting in settings for _ in range(3)]
-    narrow = [network(seed, width) for seed, (*_, width) in zip(seeds, rows)]
-    models = Several([padded(model, network()) for model in narrow])
-    rates, decays, _ = torch.tensor(rows).T  # (S,) each
-
-    def loss(models, batch):  # multiplied by a rate: as a step with that rate
-        squares = sum(w.square().flatten(1).sum(1) for w in models.parameters())
-        return rates * (each(classification_loss)(models, batch) + decays / 2 * squares)
-
-    fit(
-        models,
-        stacked([minibatches(part, 100, seed=seed) for seed in seeds]),
-        loss=loss,
-        optimizer=torch.optim.SGD(models.parameters(), 1.0),
-        schedule=fade,
-        steps=1500,
-    )
-    groups = [models.members()[n : n + 3] for n in range(0, len(rows), 3)]
-    return [(accuracies(few, part), accuracies(few, fresh)) for few in groups]
-
-settings = [(2.0, 0.001, 100), (2.0, 0.01, 100), (1.0, 0.001, 30), (2.0, 0.001, 30)]
-weak, strong, *narrow = side_by_side(settings)
+settings = [
+    Setting(decay=0.001),
+    Setting(decay=0.01),
+    Setting(decay=0.001, width=30),
+    Setting(decay=0.001, width=30, lr=1.0),
+    Setting(lr=0.3),  # short steps, for the leaderboard
+]
+weak, strong, *narrow, short_steps = carry_over(settings)
+(wide,) = carry_over([Setting(decay=0.001, width=300)])
+best = max(narrow, key=lambda score: score.validation.mean())
 decays = {0.0: results[2], 0.001: weak, 0.01: strong}
-widths = {
-    30: max(narrow, key=lambda runs: runs[1].mean()),
-    100: weak,
-    300: carry_over(weight_decay=0.001, width=300),
-}
+widths = {30: best, 100: weak, 300: wide}
 
 rows = {f"decay_{place}": runs for place, runs in enumerate(decays.values())}
 rows |= {f"width_{width}": runs for width, runs in widths.items()}
-for name, (known, unknown) in rows.items():
-    for what, found in ((name, unknown), (f"{name}_seen", known)):
+for name, score in rows.items():
+    for what, found in ((name, score.fresh), (f"{name}_seen", score.seen)):
         note(**{what: f"{100 * found.mean():.0f} ± {100 * found.std():.1f}"})
 
 
@@ -249,12 +263,12 @@ def clearly_better(better, worse):
     return better.mean() - worse.mean() > 2 * error
 
 
-assert abs(decays[0.001][1].mean() - decays[0.0][1].mean()) < 0.02
-assert clearly_better(decays[0.001][1], decays[0.01][1])
-assert decays[0.01][0].max() < 0.9
-assert clearly_better(widths[100][1], widths[30][1])
-assert clearly_better(widths[300][1], widths[100][1])
-assert widths[300][1].max() < 0.8
+assert abs(decays[0.001].fresh.mean() - decays[0.0].fresh.mean()) < 0.02
+assert clearly_better(decays[0.001].fresh, decays[0.01].fresh)
+assert decays[0.01].seen.max() < 0.9
+assert clearly_better(widths[100].fresh, widths[30].fresh)
+assert clearly_better(widths[300].fresh, widths[100].fresh)
+assert widths[300].fresh.max() < 0.8 < results[3].fresh.min()  # four times the data
 
 #     width  decay λ  training series, %  fresh series, %
 #     100    0        100 ± 0.0           71 ± 1.1
@@ -321,34 +335,36 @@ assert len(looks) == looks.argmin() + 5 < 41  # four more looks, and an early en
 # second's, a skip connection, of which chapter 5 tells.
 
 # We bring nothing but these two pages: plain stochastic gradient descent, minibatches
-# of 100, a rate that fades to zero. Two candidates: short steps; long steps, with
-# weight decay.
+# of 100, a rate that fades to zero. Two candidates were trained above, beside the
+# others: long steps, with a weight decay of 0.001, and short steps, at a rate of 0.3.
+# On the validation split they come to 72.1 ± 0.9% and 62.4 ± 1.8%.
 
 def learn(models, examples, seeds, lr, weight_decay):
     """Train several models side by side."""
     fit(
         models,
         stacked([minibatches(examples, 100, seed=seed) for seed in seeds]),
-        loss=each(classification_loss),
+        loss=ON_CLASSES,
         optimizer=torch.optim.SGD(models.parameters(), lr, weight_decay=weight_decay),
         schedule=fade,
         steps=1500,
     )
 
 
-candidates = [
-    {"lr": 0.3, "weight_decay": 0.0},
-    {"lr": 2.0, "weight_decay": 0.001},
-]
-row = measure("mlp", network, learn, candidates, together=True)
+short, long = {"lr": 0.3, "weight_decay": 0.0}, {"lr": 2.0, "weight_decay": 0.001}
+prefers_long = weak.validation.mean() > short_steps.validation.mean()
+row = measure("mlp", network, learn, [long if prefers_long else short], together=True)
 enter(row)
 
 plain, shuffled = np.array(row.accuracies), np.array(row.shuffled)
-assert row.parameters == 15_210 and row.chosen["lr"] > 1
+assert row.parameters == 15_210
+assert weak.validation.min() > short_steps.validation.max() + 0.03
 published = PUBLISHED["mlp"].accuracy / 100
 assert published + 0.02 < plain.mean() < 0.8  # better, and far from what follows
 note(
     parameters=f"{row.parameters:,}",
+    valid_long=f"{spread(weak.validation)}%",
+    valid_short=f"{spread(short_steps.validation)}%",
     mlp_test=f"{spread(row.accuracies)}%",
     time_mlp=f"{row.seconds:.1f} s",
 )
@@ -364,7 +380,7 @@ note(
 # ==============
 
 # A better walk and a wider network help by a few points, weight decay not visibly, and
-# ten times the data more than all of them; the 96% of a person are still out of reach.
+# four times the data more than all of them; the 96% of a person are still out of reach.
 # What is the network missing? Here is a test. Take the 40 positions of all series and
 # permute them, the same permutation for every series. No number is lost, but a bump is
 # no longer a bump, and what were neighbours are strangers.

@@ -389,12 +389,14 @@ def moved(x, n):
     return F.pad(x, (n, 0))[..., : x.shape[-1]]
 
 
-def unexplained(layer, burst, n, length=60):
-    """The share of the new output that is not the old one, moved."""
+@torch.no_grad()
+def unexplained(layer, burst, steps, length=60):
+    """For each n the share of the new output that is not the old one, moved."""
     x = F.pad(burst, (10, length - 18))  # (1, 1, 60)
-    old, new = layer(x), layer(moved(x, n))
-    shifts = [(new - moved(old, m)).norm() for m in range(old.shape[-1])]
-    return (min(shifts) / new.norm()).item()
+    old, new = layer(x), layer(torch.cat([moved(x, n) for n in steps]))
+    shifts = torch.cat([moved(old, m) for m in range(old.shape[-1])])  # (T', 8, T')
+    apart = (new[:, None] - shifts).norm(dim=(2, 3))  # (N, T')
+    return apart.amin(1) / new.norm(dim=(1, 2))
 
 
 def detector(stride=1):
@@ -414,7 +416,7 @@ for seed in range(10):
     for name, build in settings.items():
         with seeded(seed):
             layer, burst = build(), torch.randn(1, 1, 8)
-        gaps[name].append([unexplained(layer, burst, int(n)) for n in steps])
+        gaps[name].append(unexplained(layer, burst, steps.tolist()).tolist())
 gaps = {name: np.array(runs) for name, runs in gaps.items()}  # (10, 49) each
 
 pair = plots.SideBySide("what no shift explains, against how far the burst was moved")
@@ -506,7 +508,7 @@ def learn(examples, kernels, size, steps):
     models = Several([one_layer(*shape, seed) for seed in range(3)])
     fit(
         models,
-        stacked([minibatches(examples, 100, seed=seed) for seed in range(3)]),
+        stacked([minibatches(examples, 50, seed=seed) for seed in range(3)]),
         loss=each(classification_loss),
         optimizer=torch.optim.AdamW(models.parameters(), 0.02),
         schedule=lambda done: 1 - done,

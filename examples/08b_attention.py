@@ -155,8 +155,8 @@ for score in ("additive", "multiplicative"):
 # The experiment
 # ==============
 
-# The task, the numbers, the networks' width, the minibatches and the number of steps
-# are those of the page before.
+# The task, the numbers, the networks' width and the minibatches are those of the page
+# before. The steps are 300 here, for all networks alike.
 
 digits = range(3, 10)
 task = NumberPairs(digits)
@@ -196,7 +196,7 @@ def build(seed, score, choice=None, width=32):
     return model
 
 
-def trained(score, choices=(None,), lr=0.02):
+def trained(score, choices=(None,)):
     """Three networks for each choice, all side by side."""
     pairs = [(seed, choice) for choice in choices for seed in range(3)]
     several = Several([build(seed, score, choice) for seed, choice in pairs])
@@ -204,7 +204,7 @@ def trained(score, choices=(None,), lr=0.02):
         several,
         stacked([task.batches(48, seed=seed) for seed, _ in pairs]),
         loss=each(loss),
-        optimizer=torch.optim.Adam(several.parameters(), lr, fused=True),
+        optimizer=torch.optim.Adam(several.parameters(), 0.02, fused=True),
         schedule=lambda done: 1 - done,
         steps=300,
     )
@@ -285,16 +285,19 @@ for name in ("additive", "multiplicative"):
 # The weights can be looked at. Each row below is a German word that was written, each
 # column an English word, and the darker a square, the more weight.
 
+come_from = {number: sources(number) for some in asked.values() for number in some}
+
+
 def places(number, weights):
     """Where each German word comes from, and where the largest weight lies."""
-    come = sources(number)
+    come = come_from[number]
     looked = weights[: len(come)].argmax(-1).tolist()
     return [(a, b) for a, b in zip(come, looked) if a is not None]
 
 
 def swaps(number, weights):
     """Whether unit and ten are looked at where they stand, for each swapped pair."""
-    come, looked = sources(number), weights.argmax(-1).tolist()
+    come, looked = come_from[number], weights.argmax(-1).tolist()
     return [
         (looked[u], looked[u + 2]) == (come[u], come[u + 2])
         for u in range(len(come) - 2)
@@ -323,7 +326,7 @@ aligned = {
 in_order = []  # as if it read at an even pace
 for d in digits:
     for number in asked[d]:
-        come, last = sources(number), len(english(number)) - 1
+        come, last = come_from[number], len(english(number)) - 1
         pace = last / max(len(come) - 1, 1)
         in_order += [a == round(u * pace) for u, a in enumerate(come) if a is not None]
 
@@ -396,7 +399,7 @@ for d, i in picked:
     which = f"{asked[d][i]:,}"
     read[which] = [*english(asked[d][i]), "(end)"]
     wrote[which] = [*german(asked[d][i]), "(end)"]
-    origin[which] = [-1 if s is None else s for s in (*sources(asked[d][i]), None)]
+    origin[which] = [-1 if s is None else s for s in (*come_from[asked[d][i]], None)]
     all_weights = tidiest[d].weights[i]
     looked[which] = all_weights[: len(wrote[which]), : len(read[which])].double()
     assert (looked[which].sum(-1) - 1).abs().max() < 1e-5

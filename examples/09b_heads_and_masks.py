@@ -23,6 +23,7 @@ script.start()
 # One attention brought back one average, and two side by side found what one could not.
 # How do several attentions become one layer? Who may ask whom? And what does it cost?
 
+from functools import cache
 from time import thread_time
 
 import torch
@@ -410,6 +411,7 @@ KEYS, VALUES, PAIRS, ASKED = 8, 8, 8, 4
 NOTHING = KEYS + VALUES + ASKED * KEYS  # the last of the symbols
 
 
+@cache
 def lookups(n, seed):
     """Eight pairs, then four of their keys, (n, 9, 4); their values, (n, 4)."""
     generator = by_seed(seed)

@@ -26,6 +26,7 @@ script.start()
 
 import inspect
 import math
+from functools import cache
 from types import ModuleType
 
 import torch
@@ -131,6 +132,7 @@ def by_seed(seed):
     return torch.Generator().manual_seed(seed)
 
 
+@cache
 def last(n, seed):
     x = torch.randint(1, V + 1, (n, T), generator=by_seed(seed))
     length = torch.randint(2, T + 1, (n, 1), generator=by_seed(seed + 1))
@@ -138,11 +140,13 @@ def last(n, seed):
     return Examples(x, x.gather(1, length - 1)[:, 0])
 
 
+@cache
 def pointer(n, seed):
     x = torch.rand(n, T, generator=by_seed(seed)).argsort(1)
     return Examples(x, x.gather(1, x))
 
 
+@cache
 def again(n, seed):
     x = torch.randint(1, V + 1, (n, 4), generator=by_seed(seed)).repeat(1, 3)
     return Examples(x[:, :T], x[:, 1 : T + 1].contiguous())
@@ -173,15 +177,24 @@ class Reader(nn.Module):
 # In again a model can do well for a bad reason, so we look at it twice: at its loss,
 # and at what it writes, when the sequence ends where it is to go on.
 
-TEST = 2**41
+TEST, runs = 2**41, {}
 
 
-def learn(engine, task, **options):
-    """Three seeds, 150 batches of fresh sequences."""
-    (trial,) = trials(
-        {0: lambda: Reader(engine, **options)}, task, rates=[0.01], steps=150
-    )
-    return trial
+def learn(engine, task, steps, **options):
+    """Three seeds, so many batches of fresh sequences.
+
+    Versions with the same loss and gradient, to the last bit, share a run.
+    """
+    with seeded(0):
+        model = Reader(engine, **options)
+    loss = classification_loss(model, task(200, 0))
+    start = loss, *torch.autograd.grad(loss, list(model.parameters()))
+    known = task, *(part.detach().numpy().tobytes() for part in start)
+    if known not in runs:
+        (runs[known],) = trials(
+            {0: lambda: Reader(engine, **options)}, task, rates=[0.01], steps=steps
+        )
+    return runs[known]
 
 
 @torch.no_grad()
@@ -202,8 +215,9 @@ def written(models):
 
 results = {}
 for name, engine in engines.items():
-    on_last, on_pointer = learn(engine, last, padded=True), learn(engine, pointer)
-    on_again = learn(engine, again, causal=True)
+    on_last = learn(engine, last, steps=100, padded=True)
+    on_pointer = learn(engine, pointer, steps=120)
+    on_again = learn(engine, again, steps=150, causal=True)
     results[name] = {
         "last": accuracies(on_last.models, last(500, TEST)),
         "pointer": accuracies(on_pointer.models, pointer(500, TEST)),
@@ -283,7 +297,8 @@ note(
 # (Means over three seeds. In red: ten points or more below the right layer, or a loss
 # below the floor. Of the rates 0.001, 0.003, 0.01 and 0.03, 0.01 is the best for the
 # right layer on validation, or as good as the best; the wrong ones are trained as if
-# they were right.)
+# they were right. A mistake that a task never touches changes no bit of the loss and
+# its gradient on 200 sequences: such a version has the run of the right layer.)
 
 # Two lessons stand in this table.
 
@@ -294,7 +309,7 @@ note(
 # - Five look right: no accuracy lost in any of the three tasks, no loss too good. (The
 #   loss of one is a little higher; you would notice only with the right one beside it.)
 #   And a single task finds even less: without the transpose last is solved as before,
-#   pointer is not (32%).
+#   pointer is not (29%).
 
 # The five are not harmless for that. No task has asked for weights that others have
 # trained, for wide heads, for the result at the first position, for the same result
@@ -419,7 +434,7 @@ def overfits(engine):
         model = Reader(engine, causal=True)
     batch = again(16, 0)
     adam = torch.optim.Adam(model.parameters(), 0.01)
-    fit(model, lambda _: batch, loss=classification_loss, optimizer=adam, steps=150)
+    fit(model, lambda _: batch, loss=classification_loss, optimizer=adam, steps=75)
     x, y = batch
     return (model(x).argmax(-1) == y)[:, 4:].float().mean().item() > 0.97
 
@@ -551,7 +566,8 @@ assert not causality(engines["causal mask that sees the next"])
 
 wrong_models = {
     times: accuracies(
-        learn(lesson, last, padded=True, positions=times).models, last(500, TEST)
+        learn(lesson, last, steps=100, padded=True, positions=times).models,
+        last(500, TEST),
     )
     for times in (0, 2)
 }

@@ -25,9 +25,10 @@ script.start()
 # kept only lines in ASCII, and only words for numbers. A model that reads any text,
 # also what nobody has written yet, needs another answer. What should be a token?
 
-# Our text is the source of Python's own library again, this time whole files. Try the
-# two answers that you know. The words are cut out by a pattern, to which we come back:
-# a word with the space before it, a number, other signs, white space.
+# Our text is the source of Python's own library again, this time whole files; every
+# second of those for training is enough. Try the two answers that you know. The words
+# are cut out by a pattern, to which we come back: a word with the space before it, a
+# number, other signs, white space.
 
 import io
 import json
@@ -53,6 +54,7 @@ from transformer_path.workshop.number_words import german
 from transformer_path.workshop.source import files
 
 texts = files()
+texts = texts._replace(train=texts.train[::2])
 print(PIECE.findall("    return self.x, 1024  # don't"))
 
 letters = Counter("".join(texts.train))
@@ -83,13 +85,13 @@ note(
 )
 
 #                                                                characters  words
-#     vocabulary of the training files (7.0 million characters)  156         39,401
+#     vocabulary of the training files (3.4 million characters)  148         25,626
 #     tokens in the validation files                             899,793     206,657
-#     of these never seen before                                 63          3.8%
+#     of these never seen before                                 63          4.9%
 
 # Characters are few, and a text has many of them. Attention pays for that with the
-# square of the length. Words make short sequences, but the vocabulary never ends: 38%
-# of all words were seen only once, and of the new text 3.8% are words without a number.
+# square of the length. Words make short sequences, but the vocabulary never ends: 36%
+# of all words were seen only once, and of the new text 4.9% are words without a number.
 # And even among characters some are new. What lies between the letter and the word, and
 # is never unknown?
 
@@ -158,7 +160,7 @@ script.keep(stepper)
 # No pair is counted across two pieces. Otherwise the, the, and the. could become three
 # tokens, each with an embedding that has to be learned. GPT-2 has the pieces for this
 # reason (Radford et al., 2019). The pieces have a second use. Equal ones need to be
-# counted only once: the 7.0 million characters are only 39,401 different pieces. After
+# counted only once: the 3.4 million characters are only 25,626 different pieces. After
 # each merge, only those are looked at that held the pair:
 
 # The lines of the package: transformer_path.transformer.tokenizer_training.train
@@ -245,7 +247,7 @@ for _ in range(300):
     stream = ours.encode_stream(io.StringIO(text), size=dice.randint(1, 9))
     assert [*stream] == ours.encode(text)
 
-merges = train(texts.validation, 1024)
+merges = merges[: 1024 - 256]
 quick = BytePairTokenizer(merges)
 for piece in dice.sample(sorted(new_words), 200):
     found = [quick.tokens[n] for n in quick.encode(piece)]
@@ -264,16 +266,31 @@ sizes = [2**n for n in range(8, 15)]  # 256 to 16,384
 merges = train(texts.train, sizes[-1])
 by_size = {size: BytePairTokenizer(merges[: size - 256]) for size in sizes}
 
-seen = "".join(texts.train[::8])  # every eighth file is enough
+
+def tokens(pieces, tokenizer):
+    """How often does each token occur? Equal pieces are cut only once."""
+    count = Counter()
+    for piece, n in pieces.items():
+        for token in tokenizer.encode(piece):
+            count[token] += n
+    return count
+
+
 new = "".join(texts.validation)
 numbers = "\n".join(" ".join(german(n)) for n in range(1000, 9000, 7))
+in_training, in_new = (
+    {size: tokens(pieces, by_size[size]) for size in sizes}
+    for pieces in (words, new_words)
+)
 
-def per_token(text):
-    return [len(text.encode()) / len(t.encode(text)) for t in by_size.values()]
+def per_token(counts):
+    """Bytes per token; of 256 tokens each is a byte."""
+    return [counts[256].total() / counts[size].total() for size in sizes]
 
 
-length = {"training files": per_token(seen), "new files": per_token(new)}
-length["German numbers"] = per_token(numbers)
+in_numbers = {size: Counter(by_size[size].encode(numbers)) for size in sizes}
+length = {"training files": per_token(in_training), "new files": per_token(in_new)}
+length["German numbers"] = per_token(in_numbers)
 fig, ax = plots.figure(4.9, 2.9)
 ax.set(xlabel="tokens in the vocabulary", ylabel="bytes per token", xscale="log")
 colors = dict(zip(length, ["ink-2", "attention", "rnn"], strict=True))
@@ -289,7 +306,7 @@ for line in (found, length["training files"]):
     assert all(later < earlier for earlier, later in pairwise(steps))
     assert line[1] > 2
 assert all(abs(a / b - 1) < 0.25 for a, b in zip(length["training files"], found))
-idle = {n: 1 - len({*by_size[n].encode(new)}) / n for n in (4096, 16_384)}
+idle = {n: 1 - len(in_new[n]) / n for n in (4096, 16_384)}
 assert idle[16_384] > idle[4096] + 0.2 and idle[16_384] > 0.4
 note(
     largest=f"{sizes[-1]:,}",
@@ -341,16 +358,15 @@ script.keep(stepper)
 # token its share among the tokens of the training files (with one added to every count,
 # so that none has probability 0).
 
-def bits(tokenizer):
+def bits(size):
     """Per token and per byte of the new files, by the shares in the training files."""
-    count = Counter(n for text in texts.train for n in tokenizer.encode(text))
-    total = count.total() + len(tokenizer)
-    tokens = tokenizer.encode(new)
-    summed = sum(-math.log2((count[n] + 1) / total) for n in tokens)
-    return summed / len(tokens), summed / len(new.encode())
+    known, new_ones = in_training[size], in_new[size]
+    total = known.total() + size
+    summed = sum(-n * math.log2((known[w] + 1) / total) for w, n in new_ones.items())
+    return summed / new_ones.total(), summed / len(new.encode())
 
 
-price = {size: bits(by_size[size]) for size in (256, 1024, 4096, 16_384)}
+price = {size: bits(size) for size in (256, 1024, 4096, 16_384)}
 
 def packed(text):
     """Bits per byte that a program for packing files needs."""
@@ -372,7 +388,7 @@ for size, (one_token, one_byte) in price.items():
 #     256                                 4.5             4.55
 #     1,024                               8.7             3.22
 #     4,096                               9.6             2.75
-#     16,384                              9.9             2.49
+#     16,384                              9.9             2.51
 #     `lzma`, a program that packs files                  1.66
 
 # So for this model joining pays in bits, too. Each vocabulary is four times as large as
@@ -411,7 +427,7 @@ note(german_4096=f"{in_german:.1f}", own=f"{len(own)}", german_own=f"{in_own:.1f
 
 # A share is no forecast:
 
-# With 16,384 tokens, each by its share, the new files take 2.49 bits a byte. `lzma`,
+# With 16,384 tokens, each by its share, the new files take 2.51 bits a byte. `lzma`,
 # which has not seen one training file, packs them into 1.66: it looks at what came
 # before. With the same words in random order, which leaves the shares as they are, it
 # needs 3.0. A tokenizer takes a text apart, and gives its parts numbers. Which part

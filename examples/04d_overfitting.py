@@ -165,7 +165,7 @@ class Score(NamedTuple):
     validation: torch.Tensor
 
 
-def first(n):
+def beginning(n):
     return Examples(pool.x[:n], pool.y[:n])
 
 
@@ -175,7 +175,7 @@ def carry_over(settings, steps=1500):
     widest = max(setting.width for setting in settings)
     narrow = [network(seed, setting.width) for setting, seed in rows]
     models = Several([padded(model, network(width=widest)) for model in narrow])
-    batches = [minibatches(first(s.n), 100, seed=seed) for s, seed in rows]
+    batches = [minibatches(beginning(s.n), 100, seed=seed) for s, seed in rows]
     rates = torch.tensor([setting.lr for setting, _ in rows])
     decays = torch.tensor([setting.decay for setting, _ in rows])
 
@@ -189,7 +189,7 @@ def carry_over(settings, steps=1500):
     scores = []
     for setting in settings:
         three = [next(members) for _ in range(3)]
-        counted = (first(min(setting.n, 3500)), fresh, data.validation)
+        counted = (beginning(min(setting.n, 3500)), fresh, data.validation)
         scores.append(Score(*(accuracies(three, series) for series in counted)))
     return scores
 

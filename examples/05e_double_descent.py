@@ -104,7 +104,7 @@ torch.testing.assert_close(gradient, torch.zeros_like(gradient), rtol=0, atol=1e
 
 @torch.no_grad()
 def solved(width, seed, decays, new=many):
-    """For each decay: accuracy on the 500 series, on new ones, length of the weights."""
+    """For each decay: share right of the 500 series, of new ones; length of weights."""
     h, targets = features(few.x, width, seed), F.one_hot(few.y).double()
     unseen, found = features(new.x, width, seed), []
     for decay in decays:

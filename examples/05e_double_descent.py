@@ -22,8 +22,8 @@ script.start()
 
 # A network memorises because it has so many parameters, one says: ours has 15,000 for
 # 3,500 series. So is a small network not the simplest remedy of all? In Overfitting the
-# wider network did better, at three widths. What happens at every width, from fewer
-# units than the examples need to many times as many?
+# narrowest of three did worst. What happens at every width, from fewer units than the
+# examples need to many times as many?
 
 import torch
 import torch.nn.functional as F

@@ -130,11 +130,12 @@ _ = ax.set_xticks([10, 30, 100, 500, 2000], ["10", "30", "100", "500", "2,000"])
 
 new, lengths = exact[..., 1].mean(0), exact[..., 2]
 at = sizes.index(500)
-best = new[:at].argmax()
+best, narrower = new[:at].argmax(), sizes.index(200)
 assert new[at] < 0.14 and new[-1] > new[best] + 0.015
 assert best < at - 1 and (new[at:].diff() > 0.02).all()
 assert (exact[:, at:, 0] > 0.999).all()
-assert lengths[:, at].min() > 10 * lengths[:, best].max() and lengths[:, -1].max() < 8
+assert lengths[:, at].min() > 10 * lengths[:, narrower].max()
+assert lengths[:, -1].max() < 8
 assert light[:, at, 0].min() > 0.99 and light[:, at, 1].min() > 0.28
 assert light[:, at, 2].max() < 8
 smooth = strong[..., 1].mean(0)
@@ -143,7 +144,7 @@ note(
     at_threshold=f"{spread(exact[:, at, 1])}%",
     beyond=f"{spread(exact[:, -1, 1])}%",
     before=f"{spread(exact[:, best, 1])}%",
-    length_before=f"{lengths[:, best].mean():.0f}",
+    length_before=f"{lengths[:, narrower].mean():.0f}",
     length_beyond=f"{lengths[:, -1].mean():.0f}",
     light_seen=f"{light[:, at, 0].mean():.0%}",
     light_at=f"{spread(light[:, at, 1])}%",
@@ -225,25 +226,27 @@ plots.level(ax, x=24)
 plots.curves(ax, widths, new, "mlp")
 
 middle = new.mean(0)
-among_seeds = (new.max(0).values - new.min(0).values)[:6].mean()
-assert middle[:6].max() - middle[:6].min() < among_seeds
+among_seeds = (new.max(0).values - new.min(0).values)[1:6].mean()
+assert middle[1:6].max() - middle[1:6].min() < among_seeds
 assert seen[:, 5:].min() > 0.99 > seen[:, 4].max()
 assert 0.35 < seen[:, 1].mean() < 0.6 and seen[:, 4].mean() > 0.88
-assert middle[-1] > middle[:6].max() + 0.015
+assert middle[-1] > middle[:6].max() + 0.005 and middle[-1] > middle[6]
 note(
-    narrow=f"{100 * middle[:6].min():.0f}",
-    near=f"{100 * middle[:6].max():.0f}%",
+    narrow=f"{100 * middle[1:6].min():.0f}",
+    near=f"{100 * middle[1:6].max():.0f}%",
     wide=f"{spread(new[:, -1])}%",
 )
 
-# A peak of the error does not stand out here. From 3 to 24 units the training accuracy
-# climbs from a third to all, and the accuracy on fresh series stays between 25 and 26%:
-# the means of these widths lie closer together than the seeds of one. Beyond, it climbs
-# to 29.4 ± 0.7% at 64 (mean and standard deviation over five seeds). That agrees with
-# the second descent and leaves the peak open: Liu and Flanigan (2023) argue that a peak
-# shows only where the optimiser reaches a very low loss. In both experiments the widest
-# network, with the most parameters, was the best. More parameters than examples are no
-# reason to expect a worse network, and a smaller one is no remedy here.
+# A peak of the error hardly stands out here. From 6 to 24 units the training accuracy
+# climbs from about a half to all, and the accuracy on fresh series stays between 25 and
+# 26%: the means of these widths lie closer together than the seeds of one. (With 20
+# seeds, when we tried, 16 units were 1.2 ± 0.4 points below 6, ± the standard error.)
+# Beyond, it climbs to 29.4 ± 0.7% at 64 (mean and standard deviation over five seeds).
+# That agrees with the second descent and leaves the peak open: Liu and Flanigan (2023)
+# argue that a peak shows only where the optimiser reaches a very low loss. In both
+# experiments the widest network, with the most parameters, was the best. More
+# parameters than examples are no reason to expect a worse network, and a smaller one is
+# no remedy here.
 
 
 # Where it fails

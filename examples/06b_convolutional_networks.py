@@ -99,8 +99,8 @@ note(field=f"{field}")
 
 # AdamW with a rate that rises for the first 30% of the steps and fades after that (both
 # from stop 5), 160 minibatches of 100. The learning rate of 0.04 was chosen on the
-# validation split, where the accuracies at 0.02 and 0.08 lie within a point of its own;
-# the rules are those of every row of the leaderboard.
+# validation split, where those at 0.02 and 0.08 came within a point of it, when we
+# tried; the rules are those of every row of the leaderboard.
 
 def up_and_down(done):
     return min(done / 0.3, (1 - done) / 0.7)
@@ -286,9 +286,9 @@ def lenet(seed, activation=nn.Tanh, pool=AveragePool):
 
 # We train it with tanh and the mean as pooling, and once with ReLU and max pooling. The
 # rival is an MLP with two hidden layers of 100. All get the same number of steps, and a
-# learning rate of 0.03: for each of them the better of 0.01 and 0.03, by the validation
-# split. Then they are asked about the test images as they are, and moved to the left or
-# right by one pixel, as they have never seen them.
+# learning rate of 0.03: for each of them better than 0.01 on the validation split, or
+# about as good, when we tried. Then they are asked about the test images as they are,
+# and moved to the left or right by one pixel, as they have never seen them.
 
 images = digits()
 
@@ -329,7 +329,7 @@ for name, build in [("lenet", lenet), ("modern", modern), ("mlp", mlp)]:
 
 means = {name: found.mean() for name, found in as_is.items()}
 assert max(means.values()) - min(means.values()) < 0.03
-assert abs(means["modern"] - means["mlp"]) < 0.015
+assert abs(means["modern"] - means["mlp"]) < 0.025
 assert moved["mlp"].mean() < min(moved["lenet"].mean(), moved["modern"].mean()) - 0.02
 assert moved["modern"].mean() > moved["lenet"].mean() + 0.02
 assert all(moved[name].max() < as_is[name].min() - 0.1 for name in moved)
@@ -343,11 +343,11 @@ for name, build in [("lenet", lenet), ("mlp", mlp)]:
 #     with ReLU and max pooling  19,850      97.9 ± 0.1%     73.2 ± 2.5%
 #     MLP                        17,610      98.1 ± 0.8%     49.9 ± 3.1%
 
-# These digits are tiny, and all of them stand in the middle; on such images no
-# difference is found between the MLP and the better of the two. On those that are
-# moved, both convolutional networks lose less, at this budget and these rates. But
-# LeNet is not invariant: it has no global pooling, its dense layers have a weight for
-# every place, and a pooling by 2 keeps moves by even numbers only.
+# These digits are tiny, and all of them stand in the middle; on such images the MLP and
+# the better of the two are level, within two points or so. On those that are moved,
+# both convolutional networks lose less, at this budget and these rates. But LeNet is
+# not invariant: it has no global pooling, its dense layers have a weight for every
+# place, and a pooling by 2 keeps moves by even numbers only.
 
 
 # Where it fails
@@ -434,8 +434,8 @@ weights = {
 }
 assert len(weights) == 1
 for reach, runs in curves.items():
-    within, beyond = runs[:, : reach - 2], runs[:, reach - 1 :]
-    assert within.min() > 0.95  # up to a distance of R - 2
+    within, beyond = runs[:, : reach - 3], runs[:, reach - 1 :]
+    assert within.min() > 0.95  # up to a distance of R - 3
     if beyond.numel():
         assert (beyond.mean(0) - 0.5).abs().max() < 0.06
 for found in (apart, wider):
@@ -450,8 +450,8 @@ note(far_seven=f"{spread(far_seven)}%", far_fifteen=f"{spread(far_fifteen)}%")
 assert curves[27].min() > 0.98
 
 # The accuracy stays near 100% as long as both spikes fit into the receptive field with
-# a position to spare, and is at chance from the distance R on. Nothing but the dilation
-# differs between the three: each has 962 parameters and was trained alike.
+# two positions to spare, and is at chance from the distance R on. Nothing but the
+# dilation differs between the three: each has 962 parameters and was trained alike.
 
 # Why 16, and not 8? Windows of 7 around spikes that are 8 apart still share positions,
 # and the noise on these says a little about which spike came first. From a distance of

@@ -21,7 +21,7 @@ script.start()
 # ============
 
 # The translator with one vector fails as the numbers get longer. A wider vector and a
-# longer training move the fall, and do not end it. One suspect is left: all of the
+# longer training move the fall to longer numbers. One suspect is left: all of the
 # sentence has to pass through one vector before the first word is written. Yet the
 # encoder had a state at every word, and we threw all but two of them away. What if the
 # decoder may look back at all of them, for every word that it writes?

@@ -405,9 +405,9 @@ class Reading(nn.Module):
 
 # Both get a learned vector for each symbol and learn from the same 200 batches of 32
 # fresh sequences by Adam, from three seeds, at 4, 8 and 32 pairs. The GRU's rate of
-# 0.01 is the best of 0.003, 0.01 and 0.03 by the loss on further fresh sequences, at
-# each length; the attention has 0.003, which is not even its best at 32. They are asked
-# about 2,000 others. The GRU has more weights than the attention: 7,912 against 4,648.
+# 0.01 is the best of 0.003, 0.01 and 0.03 by the loss on further fresh sequences, or as
+# good as the best, at each length; the attention has 0.003. They are asked about 2,000
+# others. The GRU has more weights than the attention: 7,912 against 4,648.
 
 TEST = 2**41  # a seed of its own
 lengths = [4, 8, 32]
@@ -469,7 +469,7 @@ sizes = {
 }
 assert sizes["Asking"] < sizes["Reading"] < 2 * sizes["Asking"]
 assert all(right[n].min() > 0.95 for n in lengths)
-assert all(right_gru[n].max() < 0.6 for n in lengths)
+assert all(right_gru[n].max() < 0.5 for n in lengths)
 assert right_gru[32].max() < right_gru[8].min()
 assert right_gru[8].max() < right_gru[4].min()
 assert right_gru[4].max() < right_last.mean()
@@ -534,13 +534,14 @@ assert max(before) < 0.7 * 32 < 32 * 3 < min(after)
 note(
     right_unscaled=f"{100 * right_unscaled.min():.0f} to {right_unscaled.max():.0%}",
     variance_before=f"{sum(before) / 3:.0f}",
-    variance_after=f"{sum(after) / 3:.0f}",
+    variance_after=f"{round(sum(after) / 3, -2):.0f}",
 )
 
-# It learns worse, 27 to 64% over the three seeds, and nothing but the scale differs.
-# But the variance is 13 before the training, for the layer's first weights are smaller
-# than the formula assumes, and about 379 after it (means over three seeds). The
-# assumption of the formula holds at neither end, and the scale helps.
+# It learns more slowly: 27 to 64% over the three seeds after as many batches, and
+# nothing but the scale differs. But the variance is 13 before the training, for the
+# layer's first weights are smaller than the formula assumes, and about 400 after it
+# (means over three seeds). The assumption of the formula holds at neither end, and the
+# scale helps.
 
 
 # Where it fails

@@ -668,7 +668,7 @@ note(best_of_all=f"{percent(best[top])}%")
 # Test accuracy in percent, mean ± standard deviation over five seeds, at the rate that
 # validation chose (near 1.6 for SGD, 0.2 for momentum, 0.008 for RMSProp and Adam; from
 # the usual weights within a factor of four of where the range test was lowest, for SGD
-# above it, for momentum below):
+# above it, for momentum below). A dash: not trained on this page.
 
 #                    usual first weights  He's first weights
 #     SGD            65 ± 1               64 ± 3

@@ -23,6 +23,7 @@ exclude_patterns = ["_build"]
 fresh_source_root = SRC
 html_theme = "basic"
 nb_execution_mode = "cache"
+nb_merge_streams = True
 kernel_environment = {"PYTHONPATH": SRC, "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 suppress_warnings = ["concepts"]
 """

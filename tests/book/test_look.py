@@ -19,6 +19,7 @@ html_theme = "basic"
 exclude_patterns = ["out"]
 html_static_path = [{str(ROOT / "docs" / "_static")!r}]
 nb_execution_mode = "force"
+nb_merge_streams = True
 nb_output_stderr = "warn"
 nitpicky = True
 fresh_source_root = {str(ROOT / "src")!r}

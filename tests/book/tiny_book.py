@@ -27,6 +27,7 @@ exclude_patterns = ["_*"]
 nitpicky = True
 html_theme = "basic"
 nb_execution_mode = "cache"
+nb_merge_streams = True
 nb_execution_in_temp = True
 
 class AllNumbers(SphinxDirective):

@@ -14,6 +14,7 @@ from transformer_path.variants import corpus
 from transformer_path.variants.corpus import (
     joined,
     next_token_loss,
+    shuffled,
     total_bits,
     windows,
 )
@@ -49,6 +50,40 @@ def test_windows_are_drawn_from_the_whole_row_and_the_same_again():
     assert {*drawn[:, 0].tolist()} == {*range(16)}  # 16 places, none left out
 
 
+@pytest.mark.parametrize("length", [40, 43])
+def test_shuffled_asks_for_every_token_once_in_an_epoch(length):
+    tokens, context, epochs = torch.arange(length), 4, 30
+    batch = shuffled(tokens, context, size=3, seed=1)
+    n = length // context - 1  # windows of an epoch
+    drawn = torch.cat([batch(step) for step in range(epochs * n // 3)])
+    assert torch.equal(drawn - drawn[:, :1], torch.arange(5).expand(len(drawn), 5))
+    starts = drawn[:, 0].unflatten(0, (epochs, n))
+    for epoch in starts:
+        wanted = epoch[:, None] + torch.arange(1, 5)
+        assert len(wanted.unique()) == n * context  # none twice
+        assert wanted.max() - wanted.min() == n * context - 1  # and no gap
+    assert {*starts.min(1).values.tolist()} == {*range(context)}  # all ways to cut
+    assert (starts[0].sort().indices != starts[1].sort().indices).any()
+
+
+def test_shuffled_gives_the_same_again_and_goes_on_into_the_next_epoch():
+    tokens = torch.arange(30)
+    batch, again = (shuffled(tokens, 4, 4, seed=3) for _ in range(2))  # 6 an epoch
+    last = again(7)
+    assert torch.equal(batch(7), last)
+    assert not torch.equal(shuffled(tokens, 4, 4, seed=4)(7), last)
+    whole = torch.cat([batch(step) for step in range(6)])
+    in_one = torch.cat([shuffled(tokens, 4, 12, seed=3)(step) for step in range(2)])
+    assert torch.equal(whole, in_one)
+
+
+def test_shuffled_reads_a_row_that_holds_one_window_again_and_again():
+    assert shuffled(torch.arange(5), 4, 3)(2).tolist() == [[*range(5)]] * 3
+    starts = {shuffled(torch.arange(7), 4, 1)(n)[0, 0].item() for n in range(30)}
+    assert starts == {0, 1, 2}
+
+
+@pytest.mark.parametrize("cut", [windows, shuffled])
 @pytest.mark.parametrize(
     ("tokens", "context", "size", "match"),
     [
@@ -58,9 +93,9 @@ def test_windows_are_drawn_from_the_whole_row_and_the_same_again():
         (torch.arange(9), 4, 0, "size=0"),
     ],
 )
-def test_windows_refuse(tokens, context, size, match):
+def test_windows_refuse(cut, tokens, context, size, match):
     with pytest.raises(ValueError, match=match):
-        windows(tokens, context, size)
+        cut(tokens, context, size)
 
 
 def test_loss_is_the_mean_of_minus_the_logarithms():

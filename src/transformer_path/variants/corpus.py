@@ -6,6 +6,7 @@ cut text in different ways, count the bits that they need for the same bytes.
 """
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from math import log
 from typing import Protocol
 
@@ -84,18 +85,63 @@ def windows(
     tensor([[0, 1, 2, 3],
             [0, 1, 2, 3]])
     """
-    context, size = whole("context", context, 1), whole("size", size, 1)
-    if tokens.dim() != 1 or len(tokens) <= context:
-        raise ValueError(
-            f"tokens of shape {tuple(tokens.shape)}; expected one row, longer than the "
-            f"context of {context}. Take a longer text or a shorter context."
-        )
-    rows = tokens.unfold(0, context + 1, 1)  # (N - T, T + 1), a view
+    rows, size = _rows(tokens, context, size)
 
     def batch(step: int) -> Tensor:
         generator = torch.Generator().manual_seed(mixed(seed, step))
         drawn: Tensor = rows[torch.randint(len(rows), (size,), generator=generator)]
         return drawn
+
+    return batch
+
+
+def shuffled(
+    tokens: Tensor, context: int, size: int, *, seed: int = 0
+) -> Callable[[int], Tensor]:
+    """Cut a row into windows, and walk through them in a new order in every epoch.
+
+    Of windows that are drawn, an epoch misses more than a third of the row and reads
+    other parts twice. Here every token is asked for once before any is asked for
+    again, but for some at the two ends. Each epoch cuts at other places.
+
+    Parameters
+    ----------
+    tokens, context, size, seed
+        As for :func:`windows`.
+
+    Returns
+    -------
+    callable
+        From the number of a step to (B, T + 1); the same number gives the same.
+
+    Raises
+    ------
+    ValueError
+        If the row is shorter than one window.
+
+    Examples
+    --------
+    >>> batch = shuffled(torch.arange(9), context=2, size=1)
+    >>> sorted(batch(step)[0, -1].item() for step in range(3))
+    [2, 4, 6]
+    """
+    rows, size = _rows(tokens, context, size)
+    per_epoch = max(1, len(tokens) // context - 1)
+    spare = min(context, len(rows) - (per_epoch - 1) * context)
+
+    @lru_cache(maxsize=2)
+    def starts(epoch: int) -> Tensor:
+        generator = torch.Generator().manual_seed(mixed(seed, epoch))
+        first = torch.randint(spare, (), generator=generator)
+        return first + context * torch.randperm(per_epoch, generator=generator)
+
+    def batch(step: int) -> Tensor:
+        first, last = step * size, (step + 1) * size  # numbers of windows
+        epochs = range(first // per_epoch, (last - 1) // per_epoch + 1)
+        several = torch.cat([starts(epoch) for epoch in epochs])
+        first %= per_epoch
+        taken: Tensor = rows[several[first : first + size]]
+        return taken
 
     return batch
 
@@ -185,3 +231,14 @@ def _losses(model: Callable[[Tensor], Tensor], window: Tensor) -> Tensor:
     wanted = window[:, 1:]
     flat = F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="none")
     return flat.view_as(wanted)
+
+
+def _rows(tokens: Tensor, context: int, size: int) -> tuple[Tensor, int]:
+    """Give all windows, (N - T, T + 1), as a view, and check what is asked for."""
+    context, size = whole("context", context, 1), whole("size", size, 1)
+    if tokens.dim() != 1 or len(tokens) <= context:
+        raise ValueError(
+            f"tokens of shape {tuple(tokens.shape)}; expected one row, longer than the "
+            f"context of {context}. Take a longer text or a shorter context."
+        )
+    return tokens.unfold(0, context + 1, 1), size

@@ -19,8 +19,8 @@ from transformer_path.networks.optimization import cosine, warmup
 from transformer_path.variants.corpus import (
     joined,
     next_token_loss,
+    shuffled,
     total_bits,
-    windows,
 )
 from transformer_path.variants.gpt import GPT, Sizes
 from transformer_path.variants.writer import Tokenizer, Writer, end_of, spelt
@@ -154,7 +154,7 @@ def train(
     """
     end = end_of(tokenizer)
     tokens, held = (joined(part, tokenizer, end) for part in (texts, validation))
-    batches = windows(tokens, settings.context, settings.batch, seed=settings.seed)
+    batches = shuffled(tokens, settings.context, settings.batch, seed=settings.seed)
     place, size = torch.device(device), sum(len(text.encode()) for text in validation)
     with seeded(settings.seed):
         model = GPT(settings.sizes(end + 1)).to(place)

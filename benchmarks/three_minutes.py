@@ -38,7 +38,12 @@ from torch.nn import functional as F
 
 from transformer_path.networks.optimization import Descent, adam
 from transformer_path.transformer.tokenizer import CharacterTokenizer
-from transformer_path.variants.corpus import next_token_loss, total_bits, windows
+from transformer_path.variants.corpus import (
+    next_token_loss,
+    shuffled,
+    total_bits,
+    windows,
+)
 from transformer_path.variants.gpt import GPT, Sizes
 from transformer_path.variants.three_minutes import (
     Sprinter,
@@ -174,7 +179,8 @@ class Ours:
     rotary: bool = True
     squared: bool = True
     from_zero: bool = True
-    members: int = 3
+    shuffled: bool = True
+    members: int = 2
 
     def train(
         self, text: Text, seed: int, budget: Budget
@@ -219,9 +225,10 @@ class Ours:
         self, text: Text, seed: int, budget: Budget
     ) -> tuple[Sprinter, History]:
         model = self.model(text.vocabulary, seed)
+        batches = shuffled if self.shuffled else windows
         history = fit(
             model,
-            windows(text.train, self.context, self.batch, seed=seed),
+            batches(text.train, self.context, self.batch, seed=seed),
             optimizer=self.optimizers(model),
             loss=in_halves if self.half else next_token_loss,
             schedule=fade if self.fading else lambda _: 1.0,
@@ -242,6 +249,7 @@ SWITCHES: dict[str, Callable[[Ours], Ours]] = {
     "... with ReLU, not its square": lambda ours: replace(ours, squared=False),
     "... with outputs not from 0": lambda ours: replace(ours, from_zero=False),
     "... with half the context": lambda ours: replace(ours, context=64, batch=32),
+    "... with windows that are drawn": lambda ours: replace(ours, shuffled=False),
     "... without bfloat16": lambda ours: replace(ours, half=False),
 }
 
@@ -398,7 +406,7 @@ class Results:
         rates = self.column("pace", "all", recipe)
         if not rates:
             sys.exit(f"{self.path} holds no pace; measure it first with --only pace.")
-        return Budget(steps=round(seconds * max(rates)))
+        return Budget(steps=max(1, round(seconds * max(rates))))
 
     def column(self, table: str, name: str, what: str) -> list[float]:
         """Give one number of each seed, or several, as one list."""
@@ -481,7 +489,7 @@ def against(
         Budget(told.seconds, told.steps),
         Budget(steps=told.baseline_steps),
     )
-    settings = described(text, ours, told) | {"members": ours.members}
+    settings = described(text, ours, told)
     measures: dict[str, Callable[[int, Budget], Found]] = {
         PUBLISHED: lambda seed, _: of_baseline(text, seed, its_own),
         LONG: partial(of_baseline, text),
@@ -518,7 +526,7 @@ def ingredients(
 ) -> Iterator[str]:
     """Change one thing after the other, each for the share of one of our models."""
     budget = Budget(told.seconds, told.steps).of(ours.members)
-    settings = described(text, ours, told) | {"members": ours.members}
+    settings = described(text, ours, told)
     for seed in range(told.seeds):
         for name, change in SWITCHES.items():
             changed = change(replace(ours, members=1))
@@ -583,6 +591,8 @@ def described(text: Text, ours: Ours, told: argparse.Namespace) -> dict[str, Any
         "steps": told.steps,
         "paced": told.paced,
         "baseline_steps": told.baseline_steps,
+        "members": ours.members,
+        "shuffled": ours.shuffled,
     }
 
 
@@ -602,15 +612,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add("--only", choices=[*TABLES], help="one of the tables")
     add("--results", type=Path, default=RESULTS, help="the file of all runs")
     add("--paced", action="store_true", help="steps at the measured pace, not seconds")
+    add("--float32", action="store_true", help="even where bfloat16 is fast")
     add("--runs", type=float, default=float("inf"), help="new ones in this call")
     told = parser.parse_args(arguments)
     if not told.text.is_file():
         sys.exit(f"{told.text} is no file; name a text with --text PATH.")
     if told.steps is not None:
         told.seconds = None
-    text, half = Text.read(told.text), halves_are_fast()
+    text, half = Text.read(told.text), not told.float32 and halves_are_fast()
     ours, results = Ours(half=half), Results(told.results, told.runs)
-    used = "bfloat16" if half else "float32 (bfloat16 is no faster here)"
+    used = "bfloat16" if half else "float32"
     print(f"{torch.get_num_threads()} threads, torch {torch.__version__}, {used}\n")
     for name, table in TABLES.items():
         if told.only in (None, name):

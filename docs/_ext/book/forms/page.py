@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[4]
 SYNTAX = MdParserConfig(
     enable_extensions={"amsmath", "attrs_block", "colon_fence", "deflist", "dollarmath"}
 )
+MADE_ON = "made_on"  # among a page's numbers: the processor that computed them
 ROLE = re.compile(r"\{([\w:]+)\}`([^`]*)`")
 Cite = Callable[[str, str], str]  # a role and its keys become a text
 
@@ -81,11 +82,12 @@ class Page:
 
     @property
     def used(self) -> dict[str, str]:
-        """The page's own numbers that stand in the prose."""
+        """The page's own numbers that stand in the prose, and where they are from."""
         prose = "\n".join(cell.source for cell in self.cells if not cell.is_code)
         roles = ROLE.findall(prose)
         names = sorted({name for role, name in roles if role.startswith("glue")})
         own = [n for n in names if n in self.numbers and "::" not in n]
+        own += [MADE_ON] if MADE_ON in self.numbers else []
         return {name: self.numbers[name] for name in own}
 
     def number(self, name: str) -> str:

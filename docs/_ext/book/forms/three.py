@@ -6,7 +6,9 @@ more. The built book carries these files, below ``examples/``.
 
 The prose of both holds the numbers of the built book. A notebook keeps those that it
 shows, in its metadata: so the files can be derived again anywhere, and a number that
-only differs as machines do (``book.outputs.numbers``) stays as it is written.
+only differs as machines do (``book.outputs.numbers``) stays as it is written. Beside
+them it keeps which kind of processor they are from: on another kind sums are rounded
+otherwise, and a trained network may be another.
 """
 
 import ast
@@ -17,11 +19,12 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from sphinx.application import Sphinx
 
 from book.forms.citations import citing
 from book.forms.notebook import NUMBERS, notebook
-from book.forms.page import ROOT, file_name, read
+from book.forms.page import MADE_ON, ROOT, file_name, read
 from book.forms.script import script
 from book.outputs.numbers import same
 
@@ -94,7 +97,9 @@ def write(
     docs: Path = ROOT / "docs", target: Path = EXAMPLES, built: Path = BUILT
 ) -> list[Path]:
     """Bring a folder up to date; give the files that changed."""
-    numbers = settled(built_numbers(built), written_numbers(docs, target))
+    here = {MADE_ON: torch.backends.cpu.get_cpu_capability()}
+    new_numbers = {page: here | noted for page, noted in built_numbers(built).items()}
+    numbers = settled(new_numbers, written_numbers(docs, target))
     new = forms(docs, numbers)
     target.mkdir(exist_ok=True)
     changed = []

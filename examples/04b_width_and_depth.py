@@ -225,8 +225,8 @@ knots = torch.linspace(-2, 2, 9).double()[:-1]
 units = torch.cat([relu(fine - knots), torch.ones_like(fine)], 1)  # (2001, 9)
 heights = torch.linalg.lstsq(units, target(fine)).solution
 best_heights = error(lambda x: units @ heights)  # the breakpoints stay where they are
-assert errors[:, 0].min() < 0.8 * best_heights < 0.8 * chords[1]
-assert kinks_spread.mean() < usual.mean() / 2  # the start was a part of the gap ...
+assert errors[:, 0].min() < best_heights < 0.8 * chords[1]
+assert kinks_spread.mean() < 0.75 * usual.mean()  # the start was a part of the gap ...
 assert errors[:, -1].min() > 4 * chords[-1]  # ... and not all of it
 note(
     hand_8=f"{chords[1]:.2f}",
@@ -235,14 +235,15 @@ note(
     spread_128=f"{kinks_spread.mean():.2f}",
 )
 
-# With 8 units training can beat the weights by hand, which are off by 0.32: it may move
-# its breakpoints. For breakpoints that stay where they are, the best output weights (by
-# least squares) do better than ours, too, but not as well as the best of these runs.
-# With 128 units training loses. From the usual start the error is 0.13 on average, with
-# the breakpoints spread it is 0.04, and by hand 0.0017. So at this learning rate a good
-# part of the gap was the start, and even the best of these runs is more than four times
-# off what its width allows. More steps may narrow the gap further. That good weights
-# exist is one fact; that a training of given length arrives at them is another.
+# With 8 units training can beat the weights by hand, which are off by 0.32, though from
+# other starts it often does not: it may move its breakpoints. For breakpoints that stay
+# where they are, the best output weights (by least squares) do better than ours, too,
+# but not as well as the best of these six runs. With 128 units training loses. From the
+# usual start the error is 0.13 on average, with the breakpoints spread it is 0.04, and
+# by hand 0.0017. So at this learning rate a good part of the gap was the start, and
+# even the best of these runs is more than four times off what its width allows. More
+# steps may narrow the gap further. That good weights exist is one fact; that a training
+# of given length arrives at them is another.
 
 
 # One layer after the other
@@ -322,7 +323,7 @@ plots.curves(ax, depths, after_he, "mlp", "He", hollow=True, style="--")
 plots.curves(ax, depths, usual, "mlp", "usual")
 
 for found in (np.array(usual), np.array(after_he)):
-    assert found.mean(0).max() < 64 and found[:, 3].mean() < 0.75 * found[:, 0].mean()
+    assert found.mean(0).max() < 64 and found[:, 3].mean() < 0.9 * found[:, 0].mean()
     assert (np.diff(found.mean(0)) < 3).all()  # no more pieces from more layers
 for name, found in (("usual", np.array(usual)), ("he", np.array(after_he))):
     for depth, column in ((1, 0), (8, 3)):
@@ -414,7 +415,7 @@ for name, short in (("one layer", "one"), ("two layers", "two"), ("three", "thre
 for start in ("usual", "he"):
     deeper = max(best["two", start].mean(), best["three", start].mean())
     assert best["one", start].mean() > deeper
-assert best["one", "he"].mean() - best["two", "he"].mean() < 0.06
+assert best["one", "he"].mean() - best["two", "he"].mean() < 0.08
 slow = {name: means[1, 1].item() for name, means in middle.items()}
 assert slow["two layers"] > slow["one layer"] + 0.02 < slow["three"]
 note(
@@ -425,20 +426,24 @@ note(
 
 # Look at the figure for He's weights, at the rate 0.1. Had we fixed that one for all,
 # we would have seen 85%, 93% and 94% for one, two and three layers on the validation
-# split, and announced that depth helps. With its own best rate each, new points are
-# told apart like this (mean ± standard deviation over ten seeds; other seeds or another
-# processor move the means by a few points where the deviation is large):
+# split, and announced that depth helps. (These 160 points make it look so; for most
+# other draws of the points that we tried, even this one rate shows no such order.) With
+# its own best rate each, new points are told apart like this (mean ± standard deviation
+# over ten seeds; other seeds, other points or another processor move the means by a few
+# points where the deviation is large):
 
 #                          one layer of 16  two of 6  three of 5, 5, 4
 #     usual first weights  98% ± 4%         92% ± 9%  83% ± 7%
 #     He's first weights   100% ± 0%        98% ± 4%  97% ± 5%
 
-# From neither start does a deeper network come out ahead. From the usual first weights
-# the single layer leads; from He's, two layers come within a few points of it. So depth
-# does not help on this task, at this size, with this training; by how much it hurts,
-# ten seeds do not settle. It is no verdict about depth as such. Keep it in mind when
-# somebody explains the success of deep learning with the folded paper: deep networks
-# can do more with less, and to make them do it, somebody has to train them well.
+# From neither start does a deeper network come out ahead on these points. From the
+# usual first weights the single layer leads; from He's, two layers come within a few
+# points of it, and for one of nine other draws of the 160 points they were ahead, by
+# half a point. So we see no sign that depth helps on this task, at this size, with this
+# training; by how much it hurts, ten seeds and one draw of the points do not settle. It
+# is no verdict about depth as such. Keep it in mind when somebody explains the success
+# of deep learning with the folded paper: deep networks can do more with less, and to
+# make them do it, somebody has to train them well.
 
 
 # What depth costs: the gradient on its way back
@@ -493,7 +498,8 @@ ratio = {  # of the tenth layer to the first: the typical one of five seeds
 }
 assert ratio["sigmoid", "usual"] > 1e6 > ratio["sigmoid", "He"] > 1e3
 assert ratio["relu", "usual"] > 30 and ratio["tanh", "usual"] > 5
-assert max(ratio["relu", "He"], ratio["tanh", "He"]) < 10
+small = [ratio[name, "He"] for name in ("relu", "tanh")]
+assert 0.1 < min(small) and max(small) < 10
 note(
     lost_relu=f"{round(ratio['relu', 'usual'], -2):.0f}",
 )
@@ -533,8 +539,8 @@ for split, hollow in (("train", False), ("validation", True)):
     plots.curves(ax, history["step"], history[split].T, "mlp", split, hollow=hollow)
 
 fitted, carried = history["train"][-1], history["validation"][-1]
-assert fitted.min() > 0.97 and 0.6 < carried.mean() < 0.67
-assert carried.std(correction=1) < 0.03
+assert fitted.min() > 0.97 and 0.6 < carried.mean() < 0.69
+assert carried.std(correction=1) < 0.05
 note(
     fitted=f"{fitted.mean():.0%}",
     carried=f"{carried.mean():.0%}",
@@ -543,7 +549,7 @@ note(
 # It fits what it was shown, and hardly two thirds carry over:
 
 # Of the training series it gets 100% right. Of the validation series it gets 64%
-# (standard deviation over three seeds: less than 3 points). Width and depth decide what
+# (standard deviation over three seeds: less than 5 points). Width and depth decide what
 # a network can draw. They do not say whether training finds it, nor whether what was
 # found is true of series that were never seen.
 

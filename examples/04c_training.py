@@ -239,7 +239,7 @@ first = same.layers[0].weight
 for step in range(100):
     F.cross_entropy(same(batch(step).x), batch(step).y).backward()
     descend(same.parameters(), lr=0.5)
-assert first.std(0).max() < 1e-4 < 0.1 < (first[0] - 0.05).abs().max()  # moved, alike
+assert first.std(0).max() < 1e-4 < 0.02 < (first[0] - 0.05).abs().max()  # moved, alike
 assert abs(begins[0] - np.log(10)) < 1e-4 and ends[0] > 2.29
 assert abs(begins[1] - np.log(10)) < 0.05 and ends[1] < 1.8
 assert begins[2] > 30 and ends[2] > 1.5
@@ -342,20 +342,26 @@ for rate, name, color, label in [
     plots.curves(ax, history["step"], history[name].T[kept], color, label)
 
 one, two = (rate_runs[3.0][name][:, sound] for name in ("dead_1", "dead_2"))  # (21, 3)
-assert (one.diff(dim=0) >= 0).all() and one[-1].max() > 0
+assert (one.diff(dim=0) >= 0).all() and one[-1].max() < 0.1
 assert (two.max(0).values - two[-1]).median() > 0.05
 assert max(rate_runs[1.0][name].max() for name in ("dead_1", "dead_2")) < 0.02
 gone = rate_runs[10.0]["dead_2"][-1] > 0.9
+
+
+def whole_percent(shares):
+    return f"{100 * shares.mean():.0f} ± {100 * shares.std():.0f}%"
+
+
 assert (gone | rate_runs[10.0]["train_loss"][-1].isnan()).all()
 note(
-    dead_2_peak=f"{spread(two.max(0).values)}%",
-    dead_2_end=f"{spread(two[-1])}%",
+    dead_2_peak=whole_percent(two.max(0).values),
+    dead_2_end=whole_percent(two[-1]),
 )
 
 # At a learning rate of 10 there is nothing left to watch: either all units of the
-# second layer, or nearly all, are dead after the first few steps, and nothing of use
-# comes through any more, or the numbers have overflowed. (Of 120 networks, when we
-# tried, 100 overflowed; in 19 all units of the layer died, and in one 96 of 100.)
+# second layer, or nearly all, are dead after some forty steps, and nothing of use comes
+# through any more, or the numbers have overflowed. (Of 120 networks, when we tried, 100
+# overflowed; in 19 all units of the layer died, and in one 96 of 100.)
 
 
 # A schedule

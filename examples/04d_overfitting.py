@@ -218,7 +218,7 @@ assert 0.8 < carried[:, 3].min() and carried[:, 3].max() < 0.89
 assert np.polyval(line, np.log10(40_000)) > 1
 note(**{f"data_{n}": f"{spread(runs)}%" for n, runs in zip(amounts, carried.T)})
 
-# From 30.9 ± 0.2% with 300 series to 70.5 ± 1.1% with 3,500 and 86.0 ± 0.4% with
+# From 30.9 ± 0.2% with 300 series to 70.5 ± 1.1% with 3,500 and 86.9 ± 0.3% with
 # 15,000: the gap closes, slowly. There must be a cheaper way than data, and it is the
 # rest of this book.
 

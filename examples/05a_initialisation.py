@@ -488,7 +488,7 @@ note(**{f"left_{name}": power(number) for name, number in left.items()})
 note(**{f"trained_{name.replace(', ', '_')}": whole(best(name)) for name in found})
 
 # - ReLU, usual weights: 10⁻¹¹; 10%, chance
-# - sigmoid, gain 103: 0.1; 10%, chance
+# - sigmoid, gain 103: 0.1; 12%, chance
 # - ReLU, He: about 1; 33 ± 4%
 # - tanh, Xavier: 0.1; 36 ± 2%
 # - ReLU, usual weights, Adam: 10⁻¹¹; 10%, chance

@@ -379,7 +379,7 @@ for name in ("residual + layer norm", "residual + batch norm"):
 # - batch norm: 0.7; 200; 3.9; 21 ± 3; 21 ± 5
 # - residual: 7,000; 20,000; 1.1; 10 ± 0; 9 ± 1
 # - residual, small branches: 1; 2; 6.1; 49 ± 2; 40 ± 1
-# - residual and layer norm: 4; 4; 2.8; 52 ± 1; 47 ± 1
+# - residual and layer norm: 4; 4; 2.8; 49 ± 1; 47 ± 1
 # - residual and batch norm: 4; 6; 5.4; 56 ± 2; 49 ± 2
 
 # Read it line by line (before training: typical values of three seeds; accuracies: mean

@@ -313,7 +313,8 @@ wide = trained(128, seed=0, lr=0.02)
 # and 2. A context seen rarely tells little, so each estimate starts from that of the
 # shorter context, as if that had been seen a times: p = (count + a p_shorter)/(total +
 # a). We choose a and the largest n on the validation split, as we did the rates of the
-# GRUs, 0.04 for 64 units and 0.02 for 128: half and twice as much are worse there.
+# GRUs, 0.04 for 64 units and 0.02 for 128: half and twice as much are worse there in
+# the mean over three seeds or four.
 
 longest = 8
 
@@ -373,8 +374,8 @@ scores = [each[real].mean().item() for each in paid["alone"]]
 
 assert counts[0] > counts[1] + 0.5 > counts[top] + 1.0
 assert max(scores) < counts[1] - 0.8  # well below the bigram
-assert counts[top] < min(scores[:3]) - 0.05 and abs(scores[3] - counts[top]) < 0.2
-assert scores[3] < min(scores[:3])
+assert counts[top] < min(scores[:3]) - 0.05 and abs(scores[3] - counts[top]) < 0.3
+assert scores[3] < np.mean(scores[:3])
 note(
     uniform=f"{math.log2(96):.1f}",
     unigram=f"{counts[0]:.2f}",
@@ -393,9 +394,9 @@ note(
 #     GRU, 64 units, three seeds      2.05 ± 0.03
 #     GRU, 128 units                  1.9
 
-# The GRU is far below the bigram, and the wider one below the narrower ones. But after
-# so few steps a table of counts that looks at 6 characters and forgets the rest is
-# below the narrower ones too, and near the wider one. Keep that in mind.
+# Each GRU is far below the bigram, and the wider one below the mean of the narrower
+# ones. But after so few steps a table of counts that looks at 6 characters and forgets
+# the rest is below the narrower ones too, and near the wider one. Keep that in mind.
 
 
 # Let it write
@@ -474,9 +475,10 @@ note(
     names_one=plus_minus(300 * names[:, 4], 0),
 )
 
-# The temperature trades correctness for variety, and neither end is what you want.
-# Still, the model does not recite: at no temperature do more than 2% of its lines stand
-# in the training set.
+# From 0.7 up the temperature trades correctness for variety; below, there is less
+# variety, and not always more correctness. Neither end is what you want. Still, the
+# model does not recite: at no temperature do more than 2% of its lines stand in the
+# training set.
 
 
 # Where it fails
@@ -484,9 +486,9 @@ note(
 
 # Read the samples again, and look at the arguments. In a real function their names come
 # back: of all arguments but `self`, 69% are used in the body, in the lines of the test
-# split. In the valid lines that our three GRUs write at temperature 0.7, it is 0.4 ±
-# 0.7% (mean and standard deviation over the three). Whoever looks at the beginning of
-# the line can read the names off.
+# split. In the valid lines that our three GRUs write at temperature 0.7, it is less
+# than a fifth of that, for each of the three. Whoever looks at the beginning of the
+# line can read the names off.
 
 def used(some):
     """Share of the arguments, without self, whose names stand in the body."""
@@ -505,7 +507,7 @@ def used(some):
 used_real, used_written = used(lines.test), [used(some) for some in written[0.7]]
 
 assert used_real > 0.6 and max(used_written) < 0.2 * used_real
-note(used_real=f"{used_real:.0%}", used_written=f"{spread(used_written)}%")
+note(used_real=f"{used_real:.0%}")
 
 # Is it in the probabilities, too? Some words of the test split are repeated: they stood
 # in the same line before. We leave out `self`, which most methods have. Now give each

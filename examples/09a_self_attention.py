@@ -487,7 +487,7 @@ note(
 
 # Self-attention is right nearly always: 100%, rounded, even with 32 pairs. The GRU is
 # at 38% with 4 pairs and at 16% with 32 (means over three seeds). With six times the
-# batches and twice the units it comes to 48% with 4 pairs, and to 94% if it hears the
+# batches and twice the units it comes to 50% with 4 pairs, and to 94% if it hears the
 # question first, when it need not keep all pairs. So this is no verdict on what a GRU
 # can hold: wider, and with more batches, it gets better. It says what both learn from
 # as many examples.

@@ -109,12 +109,12 @@ gaps = {kind: largest_gap(kind) for kind in (torch.float32, torch.float64)}
 assert gaps[torch.float32] < 1e-6
 assert gaps[torch.float64] < 1e-10
 
-# In 100 draws of weights, inputs and permutations, with results of about 1 in size, the
-# largest difference is below 10⁻⁶ in float32, and below 10^-10 in float64.
+# In 100 draws of weights, inputs and permutations, with results of about 0.1 in size,
+# the largest difference is below 10⁻⁶ in float32, and below 10^-10 in float64.
 
 layer = MultiHeadAttention(32, 4, generator=by_seed(0)).double()
 x = torch.randn(1, 12, 32, generator=by_seed(1), dtype=torch.float64)
-order = torch.randperm(12, generator=by_seed(2))
+order = torch.randperm(12, generator=by_seed(6))
 torch.testing.assert_close(
     layer(x[:, order])[0].mean(1), layer(x)[0].mean(1), rtol=0, atol=1e-10
 )
@@ -153,8 +153,8 @@ note(
 )
 
 #                  changed by the permutation  what it takes for granted
-#     MLP          1.1                         every place has weights of its own
-#     convolution  1.0                         neighbours belong together
+#     MLP          1.3                         every place has weights of its own
+#     convolution  1.2                         neighbours belong together
 #     GRU          0.6                         what came before is the state
 #     attention    less than 0.00001           nothing
 
@@ -381,7 +381,7 @@ torch.testing.assert_close(place[:, 0], 1 / torch.arange(1.0, T + 1))
 # positional encoding, and suspected just this counting. But one layer of it is a weak
 # substitute. Position t looks into a bag of those before it:
 
-earlier = torch.cat([torch.randperm(11, generator=by_seed(3)), torch.tensor([11])])
+earlier = torch.cat([torch.randperm(11, generator=by_seed(4)), torch.tensor([11])])
 mask = causal_mask(T)
 layer = layer.double()
 one, other = layer(x, mask=mask)[0], layer(x[:, earlier], mask=mask)[0]

@@ -379,7 +379,7 @@ note(
 
 #                                                3,500        500
 #     three convolutions, no encoder layer       98.3 ± 0.1%  96.6 ± 0.3%
-#     three layers on patches, no encoder layer  82.1 ± 0.2%  75.4 ± 0.5%
+#     three layers on patches, no encoder layer  81.5 ± 0.3%  75.4 ± 0.5%
 #     patches, one encoder layer                 80.8 ± 1.6%  65.7 ± 2.3%
 
 # Neither depth nor normalisation nor the number of parameters makes up for windows that

@@ -321,10 +321,11 @@ note(
 
 # The first 256 merges more than halve the sequence: 2.1 bytes a token. After that, each
 # doubling of the vocabulary adds less than the one before: 3.5 bytes at 4,096 tokens,
-# 3.8 at 8,192, 4.0 at 16,384. And more and more of it lies idle. Of 4,096 tokens 13% do
-# not occur in the new files at all, of 16,384 54%, and each of them has an embedding.
-# On the other side stands what attention saves: with 3.5 bytes a token, a text's table
-# of attention weights is 12 times as small as that of its bytes.
+# 3.8 at 8,192, 4.0 at 16,384. And from about 2,000 tokens on, more and more of it lies
+# idle. Of 4,096 tokens 13% do not occur in the new files at all, of 16,384 54%, and
+# each of them has an embedding. On the other side stands what attention saves: with 3.5
+# bytes a token, a text's table of attention weights is 12 times as small as that of its
+# bytes.
 
 # Here is how three lines of code fall apart, from bytes to the largest vocabulary:
 
@@ -429,9 +430,9 @@ note(german_4096=f"{in_german:.1f}", own=f"{len(own)}", german_own=f"{in_own:.1f
 
 # With 16,384 tokens, each by its share, the new files take 2.51 bits a byte. `lzma`,
 # which has not seen one training file, packs them into 1.66: it looks at what came
-# before. With the same words in random order, which leaves the shares as they are, it
-# needs 3.0. A tokenizer takes a text apart, and gives its parts numbers. Which part
-# comes next, it does not know.
+# before. With the same words in random order, each as often as before, it needs 3.0. A
+# tokenizer takes a text apart, and gives its parts numbers. Which part comes next, it
+# does not know.
 
 # To say that, a model has to read what stands before, all of it, and at every position.
 # The encoder–decoder can write, but it answers another text. What is left of it, when

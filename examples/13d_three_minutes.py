@@ -513,8 +513,8 @@ note(
 
 # On the little text it saves 0.14 ± 0.01 bits a byte, with the same steps and the same
 # work. On the whole text it is 0.03 ± 0.02, and runs that differ in nothing but their
-# seed differ as much: 2.45 ± 0.03 bits a byte is what they need. So it pays where a
-# text is short, or the run is long. The plays are short, and the race reads so.
+# seed differ as much: 2.45 ± 0.03 bits a byte is what they need. So it pays where a run
+# reads a good part of its text. The plays are short, and the race reads so.
 
 
 # Three minutes, measured

@@ -40,7 +40,7 @@ from transformer_path.workshop import plots
 from transformer_path.workshop.batches import minibatches
 from transformer_path.workshop.datasets import Examples, mnist1d
 from transformer_path.workshop.leaderboard import spread
-from transformer_path.workshop.notes import note
+from transformer_path.workshop.notes import note, plus_minus
 from transformer_path.workshop.repeats import accuracies, repeat
 from transformer_path.workshop.training import fit
 
@@ -346,16 +346,10 @@ assert (one.diff(dim=0) >= 0).all() and one[-1].max() < 0.1
 assert (two.max(0).values - two[-1]).median() > 0.05
 assert max(rate_runs[1.0][name].max() for name in ("dead_1", "dead_2")) < 0.02
 gone = rate_runs[10.0]["dead_2"][-1] > 0.9
-
-
-def whole_percent(shares):
-    return f"{100 * shares.mean():.0f} ± {100 * shares.std():.0f}%"
-
-
 assert (gone | rate_runs[10.0]["train_loss"][-1].isnan()).all()
 note(
-    dead_2_peak=whole_percent(two.max(0).values),
-    dead_2_end=whole_percent(two[-1]),
+    dead_2_peak=f"{plus_minus(100 * two.max(0).values, 0)}%",
+    dead_2_end=f"{plus_minus(100 * two[-1], 0)}%",
 )
 
 # At a learning rate of 10 there is nothing left to watch: either all units of the

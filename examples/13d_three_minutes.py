@@ -564,9 +564,8 @@ for kind, found in raced.items():
     apart[kind] = one - ours  # run by run
     error = apart[kind].std(ddof=1) / len(one) ** 0.5
     assert abs(apart[kind].mean()) > 3 * error
-    machine = races[kind]["settings"]
     steps = all_of(kind, ROWS["one"][0], "steps").mean()
-    learned_from = 0.9 * machine["text"]["characters"]
+    learned_from = 0.9 * races[kind]["settings"]["text"]["characters"]
     passes[kind] = steps * 16 * 128 / learned_from  # windows of 128 characters
     note(
         **{f"race_{row}_{kind}": told(values) for row, values in found.items()},
@@ -582,9 +581,11 @@ fast, slow = raced["avx512"], raced["avx2"]
 assert abs(fast["together"].mean() - 1.47) < 0.01 > fast["together"].std(ddof=1)
 assert fast["sliding"].max() < 1.47 < slow["sliding"].min()
 assert apart["avx512"].min() > 0 > apart["avx2"].max()
-assert (
-    fast["one"].min() > fast["alone"].max() and passes["avx512"] > 1.5 * passes["avx2"]
-)
+alone_each = [
+    loss for run in races["avx512"]["runs"]["ours"].values() for loss in run["alone"]
+]
+assert fast["one"].min() > max(alone_each) and passes["avx512"] > 1.5 * passes["avx2"]
+machine = races["avx512"]["settings"]
 note(
     race_processor=machine["processor"],
     race_torch=machine["torch"].partition("+")[0],
